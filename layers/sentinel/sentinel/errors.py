@@ -1,0 +1,327 @@
+"""What can go wrong, and what to do about it.
+
+Every error that leaves this package is a `SentinelError`. AWS's own errors are
+translated by `from_aws`, which reads one table: code and message decide, because
+one code alone is ambiguous (ResourceInUseException means "wait" for an index that
+is being built, and "already there" for a table that is being created).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SentinelError(Exception):
+    """Base of all errors of this package.
+
+    `code` is the class's name in upper snake case (`RequestNotFound` →
+    `REQUEST_NOT_FOUND`), `message` says what happened and where, `suggestion` what to
+    do about it, `context` names the things involved (table, operation, id …) and never
+    holds a secret or free text of a record. `str(error)` begins with the code, because
+    some Lambda engines drop the class's name from a function error.
+    """
+
+    def __init__(self, message: str, suggestion: str = "", **context: object) -> None:
+        self.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).upper()
+        self.message = message
+        self.suggestion = suggestion
+        self.context = context
+        super().__init__(" ".join(filter(None, (f"{self.code}: {message}", suggestion))))
+
+
+class InvalidEvent(SentinelError):
+    """The event is not one that the function takes: action, fields or their types."""
+
+
+class InvalidSchema(SentinelError):
+    """A table's declaration has faults; `context["faults"]` lists them, each with its path."""
+
+
+class InvalidRequest(SentinelError):
+    """A record's own field values are out of their bounds; all faults at once."""
+
+
+class InvalidCursor(SentinelError):
+    """The cursor of a list is damaged, or belongs to another query."""
+
+
+class RecordNotFound(SentinelError):
+    """Nothing is stored under that id."""
+
+
+class RecordExists(SentinelError):
+    """Another content is stored under that id already."""
+
+
+class RequestNotFound(RecordNotFound):
+    pass
+
+
+class RequestExists(RecordExists):
+    pass
+
+
+class ConcurrentModification(SentinelError):
+    """Somebody else wrote the item since it was read."""
+
+
+class InvalidStateTransition(SentinelError):
+    """The record's status does not allow what was asked; final statuses stay."""
+
+
+class NotRequester(SentinelError):
+    """Only the one who made the request may do this."""
+
+
+class SelfApproval(SentinelError):
+    """Nobody decides on a request of their own."""
+
+
+class RequestExpired(SentinelError):
+    """The request's time is up: `ttl` <= now, whatever DynamoDB's TTL has done so far."""
+
+
+class TableNotFound(SentinelError):
+    """DynamoDB has no table of that name in this account and region."""
+
+
+class TableConflict(SentinelError):
+    """The table cannot be made as declared; found before anything was written."""
+
+
+class TableNotReady(SentinelError):
+    """The deadline came before the table was as declared; the next run goes on from there."""
+
+
+class AccessDenied(SentinelError):
+    """The caller lacks a permission, or has no usable credentials."""
+
+
+class Throttled(SentinelError):
+    """DynamoDB refused for the moment; botocore's own retries are used up."""
+
+
+class ServiceUnavailable(SentinelError):
+    """The endpoint could not be reached, or failed on its side."""
+
+
+class OperationRefused(SentinelError):
+    """The service understood the call and refused it; repeating it will not help now."""
+
+
+class Verdict(Enum):
+    """What a failed table operation means for the reconciler's next look."""
+
+    RETRY = "retry"  # with backoff: throttled, or a fault on the service's side
+    WAIT = "wait"  # something else has to finish first: look again
+    DONE = "done"  # it is so already: the next look confirms it
+    NOT_SHOWN = "not shown"  # the endpoint does not know the operation (local engines)
+    REFUSE = "refuse"  # will be possible later, but not within this deploy
+    FATAL = "fatal"
+
+
+class Rule(NamedTuple):
+    """A row of the table: what matches (regular expressions, any case), and what it means."""
+
+    code: str
+    message: str
+    verdict: Verdict
+    error: type[SentinelError]
+    suggestion: str
+
+
+# First match wins. Sources: the DynamoDB API reference's error lists, the developer
+# guide's quota pages, and the messages that DynamoDB really sends (the tests quote them).
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "UnknownOperationException",
+        "",
+        Verdict.NOT_SHOWN,
+        OperationRefused,
+        "This endpoint does not know the operation; use DynamoDB itself, or leave the property out.",
+    ),
+    Rule(
+        "AccessDenied.*|UnauthorizedOperation|NotAuthorized|KMSAccessDeniedException",
+        "",
+        Verdict.FATAL,
+        AccessDenied,
+        "Allow the function's role this operation on the table: its name must begin with TableNamePrefix,"
+        " and a customer key must allow the role too.",
+    ),
+    Rule(
+        "UnrecognizedClientException|InvalidClientTokenId|InvalidSignatureException|ExpiredToken.*|"
+        "MissingAuthenticationToken.*|IncompleteSignature.*|SignatureDoesNotMatch",
+        "",
+        Verdict.FATAL,
+        AccessDenied,
+        "Check the credentials: they are missing, expired or for another account.",
+    ),
+    Rule(
+        "Throttling.*|ThrottledException|RequestLimitExceeded|TooManyRequests.*|"
+        "ProvisionedThroughputExceeded.*|RequestThrottled.*|SlowDown",
+        "",
+        Verdict.RETRY,
+        Throttled,
+        "Try again in a moment; if it lasts, raise the table's capacity or the account's limits.",
+    ),
+    Rule(
+        "InternalServerError|InternalFailure|ServiceUnavailable.*|ServerError|InternalError|5\\d\\d",
+        "",
+        Verdict.RETRY,
+        ServiceUnavailable,
+        "DynamoDB failed on its side; try again in a moment.",
+    ),
+    Rule(
+        "ContinuousBackupsUnavailableException",
+        "",
+        Verdict.WAIT,
+        ServiceUnavailable,
+        "Backups are being made ready for a new table; this takes minutes.",
+    ),
+    Rule(
+        "LimitExceededException",
+        "(encryption|SSE|KMS|billing mode|BillingMode|PAY_PER_REQUEST|on-demand|table ?class).*|"
+        ".*(in a 24|per day|24[- ]hour|30[- ]day|more than .* (times|updates))",
+        Verdict.REFUSE,
+        OperationRefused,
+        "DynamoDB allows this change only a few times a day (table class: twice in 30 days); deploy again later.",
+    ),
+    Rule(
+        "LimitExceededException",
+        "simultaneous|concurrent|at once|at the same time|only .* can be (created|updated|deleted)|"
+        "Too many operations|Subscriber limit|control plane",
+        Verdict.RETRY,
+        Throttled,
+        "Too many table operations run at once in this account.",
+    ),
+    Rule(
+        "LimitExceededException",
+        "",
+        Verdict.FATAL,
+        OperationRefused,
+        "A quota of the account or the table is used up: raise it or remove what is not needed.",
+    ),
+    Rule(
+        "ValidationException",
+        "(TimeToLive|TTL|Time ?To ?Live).*already (enabled|disabled)",
+        Verdict.DONE,
+        OperationRefused,
+        "",
+    ),
+    Rule(
+        "ValidationException",
+        "(TimeToLive|Time to live).*(modified multiple times|fixed interval)",
+        Verdict.REFUSE,
+        OperationRefused,
+        "DynamoDB takes one TTL change an hour: deploy again in an hour.",
+    ),
+    Rule(
+        "ValidationException",
+        "(TimeToLive|Time to live|TTL).*(being|enabling|disabling|in progress)",
+        Verdict.WAIT,
+        OperationRefused,
+        "",
+    ),
+    Rule(
+        "ValidationException",
+        "will not change|would not change|has not changed|already (set|enabled|disabled) |Nothing to update|"
+        "is already (enabled|disabled|an? )|Table is already encrypted",
+        Verdict.DONE,
+        OperationRefused,
+        "",
+    ),
+    Rule(
+        "ValidationException",
+        "protected against deletion|deletion protection",
+        Verdict.FATAL,
+        OperationRefused,
+        "Deploy once with DeletionProtectionEnabled: false, then remove the resource.",
+    ),
+    Rule(
+        "ResourceInUseException|TableInUseException|TableAlreadyExistsException",
+        "",
+        Verdict.WAIT,
+        OperationRefused,
+        "The table or one of its indexes is being changed; it is waited for.",
+    ),
+    Rule(
+        "ResourceNotFoundException|TableNotFoundException",
+        "",
+        Verdict.WAIT,
+        TableNotFound,
+        "Check the table's name and the region, and that its stack is deployed.",
+    ),
+    Rule("", "", Verdict.FATAL, OperationRefused, ""),
+)
+
+
+def aws_code(error: BaseException) -> str:
+    """The service's error code, or the exception's class name where no service answered."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "") or "Unknown")
+    return type(error).__name__
+
+
+def classify(error: BaseException) -> tuple[Verdict, type[SentinelError], str]:
+    """(verdict, this package's error, suggestion) for what boto3 raised.
+
+    An error that is not boto3's is FATAL and OperationRefused: a fault of ours must not be
+    retried for an hour.
+    """
+    if isinstance(error, ClientError):
+        detail: Mapping[str, object] = error.response.get("Error", {})
+        code, message = aws_code(error), str(detail.get("Message") or detail.get("message") or "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        for rule in RULES:
+            if re.fullmatch(rule.code or ".*", code, re.IGNORECASE) and re.search(rule.message, message, re.IGNORECASE):
+                if rule is RULES[-1] and status >= 500:
+                    return Verdict.RETRY, ServiceUnavailable, "DynamoDB failed on its side; try again in a moment."
+                return rule.verdict, rule.error, rule.suggestion
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return Verdict.FATAL, AccessDenied, "Give the process AWS credentials."
+    if isinstance(error, NoRegionError):
+        return Verdict.FATAL, ServiceUnavailable, "Set AWS_REGION."
+    if isinstance(error, HTTPClientError | ConnectionError):
+        return (
+            Verdict.RETRY,
+            ServiceUnavailable,
+            "The endpoint cannot be reached: check the network (a VPC needs DynamoDB's gateway endpoint),"
+            " the region and DynamoDBEndpointUrl.",
+        )
+    return Verdict.FATAL, OperationRefused, ""
+
+
+def from_aws(error: BaseException, operation: str, table: str) -> SentinelError:
+    """What boto3 raised, as one of this package's errors; raise it `from` the original.
+
+    The service's own message is kept (it names the parameter at fault); `context` gets
+    `operation`, `table` and `aws_code`.
+    """
+    if isinstance(error, SentinelError):
+        return error
+    _, kind, suggestion = classify(error)
+    if isinstance(error, ClientError):
+        said = str(error.response.get("Error", {}).get("Message") or aws_code(error))
+    elif isinstance(error, BotoCoreError):
+        said = str(error)
+    else:
+        said = f"{type(error).__name__}: {error}"
+    said = said.strip().rstrip(".")
+    return kind(
+        f"{operation} on {table}: {said}.", suggestion, operation=operation, table=table, aws_code=aws_code(error)
+    )
