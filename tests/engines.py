@@ -1,0 +1,267 @@
+"""The engines that tests, benchmarks and the demo run against: DynamoDB Local and MiniStack.
+
+Both listen on 127.0.0.1 only, on a port that the system chooses, so any number of them can run beside each other.
+Both are context managers, and end with the process that started them even where that one is killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+import trustme
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ROOT = Path(__file__).resolve().parent.parent
+REGION = "us-east-1"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "123456789012",  # MiniStack takes the account's number from it
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": REGION,
+}
+# A local engine answers in milliseconds; a call that a test makes on purpose to fail should fail now.
+CLIENT_CONFIG = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=60)
+
+
+class EngineFailed(Exception):
+    """An engine could not be installed, or did not start; the message ends with what it printed."""
+
+
+class _Process:
+    """A server process, its output in a file, ended by its process id."""
+
+    def __init__(
+        self, command: list[str], *, env: dict[str, str], output: Path, pass_fds: tuple[int, ...] = ()
+    ) -> None:
+        self.output = output
+        # Its standard input is a pipe from here: the servers end when it does, whatever became of this process.
+        self._process = subprocess.Popen(  # noqa: S603 - the commands are this module's own
+            command,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=output.open("wb"),
+            stderr=subprocess.STDOUT,
+            pass_fds=pass_fds,
+            start_new_session=True,  # a Ctrl-C in the terminal is for us; we end the server when we have cleaned up
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def check_alive(self, name: str) -> None:
+        if (status := self._process.poll()) is not None:
+            raise EngineFailed(f"{name} ended with status {status}:\n{self.output.read_text(errors='replace')[-2000:]}")
+
+    def end(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _until(seconds: float, what: str) -> Iterator[None]:
+    """Passes a twentieth of a second apart; EngineFailed when `seconds` have gone by."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(0.05)
+    raise EngineFailed(f"waited {seconds:.0f} s for {what}")
+
+
+class DynamoDBLocal:
+    """DynamoDB Local, in memory, one database for all credentials and regions.
+
+    `delay_transient_statuses`: an added index is CREATING for about 30 s and a removed one DELETING for about 15 s, as
+    in the service, instead of at once.
+    """
+
+    def __init__(self, *, delay_transient_statuses: bool = False) -> None:
+        self._options = ["-delayTransientStatuses"] if delay_transient_statuses else []
+        self.endpoint = ""
+
+    def __enter__(self) -> Self:
+        folder = install_dynamodb_local()
+        self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-local-")
+        command = ["java", "-XX:+UseSerialGC", f"-Djava.library.path={folder}", "-cp", f"{folder}:{folder}/*"]
+        command += ["LoopbackServer", "-inMemory", "-sharedDb", "-disableTelemetry", *self._options]
+        output = Path(self._folder.name, "output")
+        self._process = _Process(command, env=dict(os.environ), output=output)
+        try:
+            for _ in _until(60, "DynamoDB Local to say its port"):
+                self._process.check_alive("DynamoDB Local")
+                if port := re.search(r"^port (\d+)\n", output.read_text(), re.MULTILINE):
+                    break
+        except BaseException:
+            self.__exit__()
+            raise
+        assert port is not None
+        self.endpoint = f"http://127.0.0.1:{port[1]}"
+        return self
+
+    def client(self) -> DynamoDBClient:
+        """A new client on this engine."""
+        return boto3.client(
+            "dynamodb",
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            config=CLIENT_CONFIG,
+        )
+
+    def __exit__(self, *_: object) -> None:
+        self._process.end()
+        self._folder.cleanup()
+
+
+def install_dynamodb_local() -> Path:
+    """The folder with the jars, the native library and our launcher; fetched by Maven the first time."""
+    source = ROOT / "tests" / "dynamodb-local"
+    sources = [source / "pom.xml", source / "LoopbackServer.java"]
+    version = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    folder = ROOT / ".cache" / f"dynamodb-local-{version}"
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(exist_ok=True)
+    # Made beside its place and moved there, so that a half-fetched folder is never taken for a whole one.
+    with tempfile.TemporaryDirectory(dir=folder.parent) as parent:
+        made = Path(parent, "lib")
+        _run("mvn", "-q", "-B", "-f", str(sources[0]), "dependency:copy-dependencies", f"-DoutputDirectory={made}")
+        native = next(made.glob("libsqlite4java-linux-amd64-*.so"))
+        shutil.copy(
+            native, made / "libsqlite4java-linux-amd64.so"
+        )  # the name without a version is the one that it loads
+        _run("javac", "-cp", f"{made}/*", "-d", str(made), str(sources[1]))
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster, and its folder is as good
+                raise
+    return folder
+
+
+def _run(*command: str) -> None:
+    if shutil.which(command[0]) is None:
+        raise EngineFailed(f"{command[0]} is not on PATH; DynamoDB Local needs a JDK 17 and Maven.")
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise EngineFailed(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}")
+
+
+# MiniStack's own command also binds 443 and 8883, on every interface unless told. This is its inner half, without that.
+_MINISTACK_MAIN = """
+import asyncio, sys
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+
+async def main():
+    config = Config()
+    config.bind, config.certfile, config.keyfile = sys.argv[1:]
+    config.keep_alive_timeout = 75
+    ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await serve(app, config, shutdown_trigger=lambda: ended)
+
+asyncio.run(main())
+"""
+
+
+class MiniStack:
+    """MiniStack over HTTPS with a certificate of its own; `environment` is what AWS tools need to reach it."""
+
+    def __init__(self, *, region: str = REGION) -> None:
+        self.region = region
+        self.endpoint = ""
+        self.environment: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        python = ROOT / ".venvs" / "ministack" / "bin" / "python"
+        if not python.exists():
+            raise EngineFailed("MiniStack is not installed; run: make .venvs/ministack")
+        self._folder = tempfile.TemporaryDirectory(prefix="ministack-")
+        folder = Path(self._folder.name)
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        certificate.private_key_pem.write_to_path(folder / "key.pem")
+        for index, blob in enumerate(certificate.cert_chain_pems):
+            blob.write_to_path(folder / "chain.pem", append=index > 0)
+        authority.cert_pem.write_to_path(folder / "ca.pem")
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        self.endpoint = f"https://localhost:{port}"
+        self.environment = {
+            **CREDENTIALS,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_CA_BUNDLE": str(folder / "ca.pem"),
+            "SSL_CERT_FILE": str(folder / "ca.pem"),
+        }
+        command = [str(python), "-c", _MINISTACK_MAIN, f"fd://{listener.fileno()}"]
+        command += [str(folder / "chain.pem"), str(folder / "key.pem")]
+        (folder / "tmp").mkdir()
+        # The functions inherit it, so it has nothing of the caller's: no other credentials, proxies or profiles.
+        env = {
+            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            **self.environment,
+            "TMPDIR": str(folder / "tmp"),
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": self.region,
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(folder / "chain.pem"),
+            "MINISTACK_SSL_KEY": str(folder / "key.pem"),
+            "IOT_MTLS_ENABLED": "0",
+        }
+        try:
+            with listener:
+                self._process = _Process(command, env=env, output=folder / "output", pass_fds=(listener.fileno(),))
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        try:
+            for _ in _until(60, "MiniStack to answer"):
+                self._process.check_alive("MiniStack")
+                if "Running on" in self.output:
+                    break
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    @property
+    def output(self) -> str:
+        """What it printed so far: its own log, and the functions' under DEBUG."""
+        return self._process.output.read_text(errors="replace")
+
+    def client(self, service: str) -> Any:
+        """A new boto3 client of `service` on this engine."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]  # the overloads are by literal name
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            verify=self.environment["AWS_CA_BUNDLE"],
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            config=CLIENT_CONFIG,
+        )
+
+    def __exit__(self, *_: object) -> None:
+        self._process.end()
+        self._folder.cleanup()
