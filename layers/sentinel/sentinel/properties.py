@@ -1,0 +1,491 @@
+"""The properties of `Custom::DynamoDBTable`, read.
+
+They are those of `AWS::DynamoDB::Table`, same names, same shapes, and the contract's own
+(Schema, Existing, RemovalPolicy, WaitForIndexes, TimeoutSeconds). Nothing is silently
+ignored: an unknown or unsupported property is an error that names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from sentinel.schema import (
+    NAMED_SCHEMAS,
+    BillingMode,
+    Capacity,
+    Encryption,
+    GlobalSecondaryIndex,
+    Insights,
+    InsightsMode,
+    KeyAttribute,
+    KeyType,
+    KinesisStream,
+    LocalSecondaryIndex,
+    Maximum,
+    PointInTimeRecovery,
+    Precision,
+    Projection,
+    ProjectionType,
+    Stream,
+    StreamViewType,
+    TableClass,
+    TableSchema,
+    TimeToLive,
+    Warm,
+    find_faults,
+    refuse,
+)
+
+Existing = Literal["Adopt", "Fail", "TakeOver"]
+RemovalPolicy = Literal["Retain", "Delete"]
+WaitForIndexes = Literal["Active", "Detached"]
+
+
+class _Cfn(Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
+    """A shape of `AWS::DynamoDB::Table`: names in pascal case, unknown ones refused."""
+
+
+class _AttributeDefinition(_Cfn, frozen=True):
+    attribute_name: str
+    attribute_type: KeyType
+
+
+class _KeyElement(_Cfn, frozen=True):
+    attribute_name: str
+    key_type: Literal["HASH", "RANGE"]
+
+
+class _Projection(_Cfn, frozen=True):
+    projection_type: ProjectionType = "ALL"
+    non_key_attributes: list[str] = []
+
+
+class _Provisioned(_Cfn, frozen=True):
+    read_capacity_units: Annotated[int, Meta(ge=0)]
+    write_capacity_units: Annotated[int, Meta(ge=0)]
+
+
+class _OnDemand(_Cfn, frozen=True):
+    max_read_request_units: int | None = None
+    max_write_request_units: int | None = None
+
+
+class _Warm(_Cfn, frozen=True):
+    read_units_per_second: int | None = None
+    write_units_per_second: int | None = None
+
+
+class _Insights(_Cfn, frozen=True):
+    enabled: bool
+    mode: InsightsMode | None = None
+
+
+class _GlobalSecondaryIndex(_Cfn, frozen=True):
+    index_name: str
+    key_schema: Annotated[list[_KeyElement], Meta(min_length=1)]
+    projection: _Projection
+    provisioned_throughput: _Provisioned | None = None
+    on_demand_throughput: _OnDemand | None = None
+    warm_throughput: _Warm | None = None
+    contributor_insights_specification: _Insights | None = None
+
+
+class _LocalSecondaryIndex(_Cfn, frozen=True):
+    index_name: str
+    key_schema: Annotated[list[_KeyElement], Meta(min_length=1)]
+    projection: _Projection
+
+
+class _TimeToLive(_Cfn, frozen=True):
+    enabled: bool
+    attribute_name: str | None = None
+
+
+class _Encryption(_Cfn, frozen=True):
+    sse_enabled: bool = field(name="SSEEnabled")
+    sse_type: Literal["KMS"] | None = field(name="SSEType", default=None)
+    kms_master_key_id: str | None = field(name="KMSMasterKeyId", default=None)
+
+
+class _PointInTimeRecovery(_Cfn, frozen=True):
+    point_in_time_recovery_enabled: bool = False
+    recovery_period_in_days: int | None = None
+
+
+class _ResourcePolicy(_Cfn, frozen=True):
+    policy_document: dict[str, Any] | str
+
+
+class _Stream(_Cfn, frozen=True):
+    stream_view_type: StreamViewType
+    resource_policy: _ResourcePolicy | None = None
+
+
+class _Kinesis(_Cfn, frozen=True):
+    stream_arn: str
+    approximate_creation_date_time_precision: Precision | None = None
+
+
+class _Tag(_Cfn, frozen=True):
+    key: str
+    value: str
+
+
+class _Properties(_Cfn, frozen=True):
+    """The properties of `Custom::DynamoDBTable`, as declared."""
+
+    schema: Literal["approval", "breakglass", "session"] | None = None
+    table_name: str | None = None
+    key_schema: Annotated[list[_KeyElement], Meta(min_length=1)] | None = None
+    attribute_definitions: list[_AttributeDefinition] | None = None
+    global_secondary_indexes: list[_GlobalSecondaryIndex] | None = None
+    local_secondary_indexes: list[_LocalSecondaryIndex] | None = None
+    billing_mode: BillingMode | None = None
+    provisioned_throughput: _Provisioned | None = None
+    on_demand_throughput: _OnDemand | None = None
+    warm_throughput: _Warm | None = None
+    time_to_live_specification: _TimeToLive | None = None
+    sse_specification: _Encryption | None = field(name="SSESpecification", default=None)
+    point_in_time_recovery_specification: _PointInTimeRecovery | None = None
+    deletion_protection_enabled: bool | None = None
+    stream_specification: _Stream | None = None
+    table_class: TableClass | None = None
+    contributor_insights_specification: _Insights | None = None
+    kinesis_stream_specification: _Kinesis | None = None
+    resource_policy: _ResourcePolicy | None = None
+    tags: list[_Tag] | None = None
+    existing: Existing = "Adopt"
+    removal_policy: RemovalPolicy = "Retain"
+    wait_for_indexes: WaitForIndexes = "Active"
+    timeout_seconds: Annotated[int, Meta(ge=60, le=3480)] = 3300
+    service_token: str | None = None
+    service_timeout: Annotated[int, Meta(ge=1, le=3600)] | None = None
+
+
+_FIELDS = {f.encode_name: f for f in msgspec.structs.fields(_Properties)}
+SUPPORTED_PROPERTIES = frozenset(_FIELDS)
+# Known to AWS::DynamoDB::Table and refused by name: an import fills a new table once and has no state
+# to converge to; a vector index has no public documentation to hold us to.
+REFUSED_PROPERTIES = frozenset({"ImportSourceSpecification", "VectorIndexes"})
+
+
+class Declaration(Struct, frozen=True):
+    """A resource's properties, read: the table, and how the resource treats it.
+
+    `named` is false where neither TableName nor Schema gave a name and one was generated.
+    `timeout` is in seconds and already below ServiceTimeout.
+    """
+
+    schema: TableSchema
+    named: bool
+    existing: Existing = "Adopt"
+    removal_policy: RemovalPolicy = "Retain"
+    wait_for_indexes: WaitForIndexes = "Active"
+    timeout: int = 3300
+
+
+def read_properties(
+    properties: object, *, name_prefix: str = "", stack_id: str = "", logical_id: str = ""
+) -> Declaration:
+    """The properties of `Custom::DynamoDBTable` as a `Declaration`.
+
+    Scalars are read as the types they stand for, since CloudFormation hands all of them
+    over as strings. Without TableName and Schema the name is generated from `name_prefix`
+    (what the provisioner may touch), stack, logical id and a hash of what cannot change on
+    a table (keys and local indexes), so that CloudFormation replaces the table when that
+    changes. Raises `InvalidSchema` with every fault, each with its path.
+    """
+    if not isinstance(properties, dict):
+        refuse([f"Properties: an object is expected, {_kind(properties)} is given"], "")
+        raise AssertionError  # refuse has raised
+    declared, faults = _decode(properties)
+    failed = {re.split(r"[.\[:]", fault, maxsplit=1)[0] for fault in faults}
+    schema, more = _build(declared, failed)
+    named = bool(schema.table_name)
+    if not named:
+        generated = generated_name(schema, name_prefix, stack_id, logical_id)
+        schema = msgspec.structs.replace(schema, table_name=generated)
+    more += list(find_faults(schema))
+    faults += [fault for fault in dict.fromkeys(more) if re.split(r"[.\[:]", fault, maxsplit=1)[0] not in failed]
+    refuse(faults, schema.table_name if named else "")
+    limit = declared.service_timeout
+    return Declaration(
+        schema,
+        named,
+        declared.existing,
+        declared.removal_policy,
+        declared.wait_for_indexes,
+        # 30 s below CloudFormation's own limit: enough to send the answer, with retries.
+        min(declared.timeout_seconds, max(limit - 30, 1)) if limit else declared.timeout_seconds,
+    )
+
+
+def generated_name(schema: TableSchema, prefix: str, stack_id: str, logical_id: str) -> str:
+    """A table name of at most 255 characters that changes with what only a new table can change."""
+    stack = stack_id.split("/")[1] if stack_id.count("/") >= 2 else "table"
+    fixed = json.dumps([stack_id, logical_id, identity(schema)]).encode()
+    suffix = hashlib.sha256(fixed).hexdigest()[:12]
+    middle = re.sub(r"[^A-Za-z0-9_.-]", "-", "-".join(filter(None, (stack, logical_id))))
+    return f"{prefix}{middle[: 255 - len(prefix) - 13]}-{suffix}"
+
+
+def identity(schema: TableSchema) -> list[Any]:
+    """What cannot change on a table: its keys with their types, and its local secondary indexes."""
+    local = sorted(schema.local_secondary_indexes, key=lambda index: index.name)
+    return [
+        [[key.name, key.type] for key in schema.keys],
+        [[i.name, i.sort_key.name, i.sort_key.type, i.projection.type, *i.projection.attributes] for i in local],
+    ]
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return "nothing" if value is None else names.get(type(value), type(value).__name__)
+
+
+def _decode(properties: dict[str, Any]) -> tuple[_Properties, list[str]]:
+    """Each property by itself, since msgspec stops at the first fault and the contract wants one for each."""
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for name, value in properties.items():
+        known = _FIELDS.get(name)
+        if known is None:
+            faults.append(_unknown(name))
+            continue
+        if value is None:
+            faults.append(f"{name}: a value is expected, nothing is given; remove the property instead")
+            continue
+        try:
+            values[known.name] = msgspec.convert(value, known.type, strict=False)
+        except msgspec.ValidationError as error:
+            text, _, path = str(error).partition(" - at `$")
+            faults.append(f"{name}{path.rstrip('`')}: {_readable(text)}")
+        except RecursionError:
+            faults.append(f"{name}: nested too deeply")
+    return _Properties(**values), faults
+
+
+def _unknown(name: str) -> str:
+    if name in REFUSED_PROPERTIES:
+        return f"{name}: not supported by Custom::DynamoDBTable; use AWS::DynamoDB::Table for it"
+    close = [known for known in _FIELDS if known.lower() == name.lower()]
+    return f"{name[:80]}: unknown property" + (f"; {close[0]} is meant?" if close else "")
+
+
+def _readable(text: str) -> str:
+    for old, new in (
+        ("Object contains unknown field", "unknown field"),
+        ("Object missing required field", "missing field"),
+        ("Expected `array`", "a list is expected"),
+        ("Expected `object`", "an object is expected"),
+        ("Expected `bool`", "true or false is expected"),
+        ("Expected `int`", "a whole number is expected"),
+        ("Expected `str`", "text is expected"),
+        ("Expected", "expected"),
+        ("Invalid enum value", "not possible:"),
+        (", got `array`", ", a list is given"),
+        (", got `object`", ", an object is given"),
+        (", got `str`", ", text is given"),
+        (", got", ", given:"),
+    ):
+        text = text.replace(old, new)
+    return text
+
+
+def _build(declared: _Properties, failed: set[str]) -> tuple[TableSchema, list[str]]:
+    """The schema that is declared, and the faults that only show between two properties."""
+    faults: list[str] = []
+    kinds = _attribute_types(declared, faults)
+    used: set[str] = set()
+
+    def key(element: _KeyElement, place: str) -> KeyAttribute:
+        used.add(element.attribute_name)
+        if element.attribute_name not in kinds and "AttributeDefinitions" not in failed:
+            faults.append(f"{place}: the attribute {element.attribute_name!r} is not in AttributeDefinitions")
+        return KeyAttribute(element.attribute_name, kinds.get(element.attribute_name, "S"))
+
+    def keys(elements: list[_KeyElement], place: str) -> tuple[tuple[KeyAttribute, ...], tuple[KeyAttribute, ...]]:
+        found = [key(element, f"{place}[{n}].AttributeName") for n, element in enumerate(elements)]
+        kind = [element.key_type for element in elements]
+        if kind != sorted(kind) or "HASH" not in kind:
+            faults.append(f"{place}: the partition key (HASH) comes first, then the sort key (RANGE)")
+        partition = tuple(k for k, element in zip(found, elements, strict=True) if element.key_type == "HASH")
+        return partition, tuple(found[len(partition) :]) if kind == sorted(kind) else ()
+
+    partition: tuple[KeyAttribute, ...]
+    sort: tuple[KeyAttribute, ...] = ()
+    base = NAMED_SCHEMAS[declared.schema]() if declared.schema else None
+    if base:
+        for name, given in (
+            ("KeySchema", declared.key_schema),
+            ("AttributeDefinitions", declared.attribute_definitions),
+            ("GlobalSecondaryIndexes", declared.global_secondary_indexes),
+        ):
+            if given is not None:
+                faults.append(f"{name}: given by Schema {declared.schema!r} already; remove one of the two")
+        if declared.local_secondary_indexes:
+            faults.append(f"LocalSecondaryIndexes: Schema {declared.schema!r} has no sort key to have any")
+        partition = (base.partition_key,)
+        indexes: tuple[GlobalSecondaryIndex, ...] = base.global_secondary_indexes
+        local: tuple[LocalSecondaryIndex, ...] = ()
+    else:
+        if declared.key_schema is None and "KeySchema" not in failed:
+            faults.append("KeySchema: required, unless Schema names one of approval, breakglass, session")
+        if declared.attribute_definitions is None and "AttributeDefinitions" not in failed and declared.key_schema:
+            faults.append("AttributeDefinitions: required, with the type of every key attribute")
+        partition, sort = keys(declared.key_schema, "KeySchema") if declared.key_schema else ((), ())
+        if len(partition) > 1 or len(sort) > 1:
+            faults.append("KeySchema: a table has one partition key and at most one sort key")
+        indexes = tuple(
+            _global_index(index, *keys(index.key_schema, f"GlobalSecondaryIndexes[{n}].KeySchema"))
+            for n, index in enumerate(declared.global_secondary_indexes or [])
+        )
+        local = tuple(
+            _local_index(index, n, *keys(index.key_schema, f"LocalSecondaryIndexes[{n}].KeySchema"), partition, faults)
+            for n, index in enumerate(declared.local_secondary_indexes or [])
+        )
+        if not failed & {"KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"}:
+            faults += [
+                f"AttributeDefinitions: no key uses the attribute {name!r}" for name in kinds if name not in used
+            ]
+    ttl = declared.time_to_live_specification
+    backups = declared.point_in_time_recovery_specification
+    insights = declared.contributor_insights_specification
+    stream, kinesis = declared.stream_specification, declared.kinesis_stream_specification
+    schema = TableSchema(
+        table_name=declared.table_name if declared.table_name is not None else base.table_name if base else "",
+        partition_key=partition[0] if partition else KeyAttribute("id"),
+        sort_key=sort[0] if sort else None,
+        global_secondary_indexes=indexes,
+        local_secondary_indexes=local,
+        billing_mode=declared.billing_mode or (base.mode if base and not declared.provisioned_throughput else None),
+        capacity=_capacity(declared.provisioned_throughput),
+        maximum=_maximum(declared.on_demand_throughput),
+        warm=_warm(declared.warm_throughput),
+        time_to_live=TimeToLive(ttl.attribute_name, ttl.enabled) if ttl else base.time_to_live if base else None,
+        encryption=_encryption(declared.sse_specification, faults),
+        point_in_time_recovery=PointInTimeRecovery(
+            backups.point_in_time_recovery_enabled, backups.recovery_period_in_days
+        )
+        if backups
+        else None,
+        deletion_protection=declared.deletion_protection_enabled,
+        stream=Stream(
+            stream.stream_view_type,
+            _policy(stream.resource_policy, "StreamSpecification.ResourcePolicy.PolicyDocument", faults),
+        )
+        if stream
+        else None,
+        table_class=declared.table_class,
+        insights=Insights(insights.enabled, insights.mode) if insights else None,
+        kinesis=KinesisStream(kinesis.stream_arn, kinesis.approximate_creation_date_time_precision)
+        if kinesis
+        else None,
+        resource_policy=_policy(declared.resource_policy, "ResourcePolicy.PolicyDocument", faults),
+        tags=_tags(declared.tags or [], faults),
+    )
+    if declared.table_name == "":
+        faults.append("TableName: '' is no name; leave the property out to have one generated")
+    return schema, faults
+
+
+def _attribute_types(declared: _Properties, faults: list[str]) -> dict[str, KeyType]:
+    kinds: dict[str, KeyType] = {}
+    for number, definition in enumerate(declared.attribute_definitions or []):
+        name = definition.attribute_name
+        if name in kinds:
+            other = "" if kinds[name] == definition.attribute_type else f", as {kinds[name]} and as another type"
+            faults.append(f"AttributeDefinitions[{number}]: the attribute {name!r} is declared twice{other}")
+        kinds.setdefault(name, definition.attribute_type)
+    return kinds
+
+
+def _global_index(
+    index: _GlobalSecondaryIndex, partition: tuple[KeyAttribute, ...], sort: tuple[KeyAttribute, ...]
+) -> GlobalSecondaryIndex:
+    insights = index.contributor_insights_specification
+    return GlobalSecondaryIndex(
+        index.index_name,
+        partition,
+        sort,
+        _projection(index.projection),
+        _capacity(index.provisioned_throughput),
+        _maximum(index.on_demand_throughput),
+        _warm(index.warm_throughput),
+        Insights(insights.enabled, insights.mode) if insights else None,
+    )
+
+
+def _local_index(
+    index: _LocalSecondaryIndex,
+    number: int,
+    own: tuple[KeyAttribute, ...],
+    sort: tuple[KeyAttribute, ...],
+    partition: tuple[KeyAttribute, ...],
+    faults: list[str],
+) -> LocalSecondaryIndex:
+    if own != partition or len(sort) != 1:
+        faults.append(
+            f"LocalSecondaryIndexes[{number}].KeySchema: the table's partition key and one sort key are expected"
+        )
+    return LocalSecondaryIndex(index.index_name, (*sort, KeyAttribute("id"))[0], _projection(index.projection))
+
+
+def _projection(projection: _Projection) -> Projection:
+    return Projection(projection.projection_type, tuple(projection.non_key_attributes))
+
+
+def _capacity(capacity: _Provisioned | None) -> Capacity | None:
+    # Zero is how DynamoDB shows "on demand", and how exported templates write it: nothing is declared by it.
+    if capacity is None or capacity.read_capacity_units == capacity.write_capacity_units == 0:
+        return None
+    return Capacity(capacity.read_capacity_units, capacity.write_capacity_units)
+
+
+def _maximum(maximum: _OnDemand | None) -> Maximum | None:
+    return Maximum(maximum.max_read_request_units, maximum.max_write_request_units) if maximum else None
+
+
+def _warm(warm: _Warm | None) -> Warm | None:
+    return Warm(warm.read_units_per_second, warm.write_units_per_second) if warm else None
+
+
+def _encryption(declared: _Encryption | None, faults: list[str]) -> Encryption | None:
+    if declared is None:
+        return None
+    if not declared.sse_enabled:
+        if declared.kms_master_key_id is not None or declared.sse_type is not None:
+            faults.append("SSESpecification: a key or a type is given where SSEEnabled is false")
+        return Encryption()
+    if declared.kms_master_key_id is None:
+        return Encryption("KMS")
+    return Encryption("CUSTOMER_KEY", declared.kms_master_key_id)
+
+
+def _policy(policy: _ResourcePolicy | None, place: str, faults: list[str]) -> str | None:
+    if policy is None:
+        return None
+    document = policy.policy_document
+    if isinstance(document, str):
+        try:
+            document = json.loads(document)
+        except ValueError:
+            document = ""
+        if not isinstance(document, dict):
+            faults.append(f"{place}: an object, or text that holds one as JSON, is expected")
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _tags(tags: list[_Tag], faults: list[str]) -> dict[str, str]:
+    made: dict[str, str] = {}
+    for number, tag in enumerate(tags):
+        if tag.key in made:
+            faults.append(f"Tags[{number}].Key: {tag.key!r} is given twice")
+        made[tag.key] = tag.value
+    return made

@@ -1,0 +1,277 @@
+"""What a table is: the answers of the describe calls, as one value.
+
+Nothing here calls AWS. `NOT_SHOWN` stands where the endpoint does not know the operation
+(local engines); it is never mistaken for "off".
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from sentinel.schema import (
+    BillingMode,
+    Capacity,
+    Encryption,
+    GlobalSecondaryIndex,
+    Insights,
+    KeyAttribute,
+    KeyType,
+    LocalSecondaryIndex,
+    Maximum,
+    PointInTimeRecovery,
+    Projection,
+    StreamViewType,
+    TableClass,
+    TimeToLive,
+    Warm,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Hidden(Enum):
+    """`NOT_SHOWN`: this endpoint has no such operation."""
+
+    NOT_SHOWN = "not shown"
+
+
+NOT_SHOWN = Hidden.NOT_SHOWN
+
+# Statuses that no waiting ends (provisioning facts of the API reference: TableStatus).
+STUCK = {
+    "ARCHIVING": "It is being archived because its KMS key was not available; restore it from the backup.",
+    "ARCHIVED": "It was archived because its KMS key was not available; restore it from the backup and delete it.",
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": "Its KMS key cannot be used: enable the key and grant DynamoDB access.",
+    "REPLICATION_NOT_AUTHORIZED": "Replication is not authorized: restore the permissions of its global table.",
+}
+
+
+class Index(Struct, frozen=True):
+    """A global secondary index as it is; `status` CREATING, UPDATING, DELETING or ACTIVE.
+
+    `backfilling` is None for an index that CreateTable made or that is not being built: the
+    service leaves the flag out. Only a CREATING index that is backfilling can be deleted.
+    """
+
+    name: str
+    partition_key: tuple[KeyAttribute, ...]
+    sort_key: tuple[KeyAttribute, ...]
+    projection: Projection
+    status: str
+    backfilling: bool | None = None
+    capacity: Capacity | None = None
+    maximum: Maximum = Maximum()
+    warm: Warm = Warm()
+    warming: bool = False
+
+    def same_as(self, declared: GlobalSecondaryIndex) -> bool:
+        """Whether key (with types) and projection are the declared ones: what only a rebuild can change."""
+        return (self.partition_key, self.sort_key, self.projection) == (
+            declared.partition_key,
+            declared.sort_key,
+            declared.projection,
+        )
+
+
+class Destination(Struct, frozen=True):
+    """A Kinesis destination; `status` ENABLING, ACTIVE, UPDATING, DISABLING, DISABLED or ENABLE_FAILED."""
+
+    status: str
+    precision: str | None
+    reason: str = ""
+
+    @property
+    def on(self) -> bool:
+        return self.status in ("ENABLING", "ACTIVE", "UPDATING")
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """A table as it is. Times are seconds since the epoch."""
+
+    name: str
+    arn: str
+    status: str
+    created: float
+    keys: tuple[KeyAttribute, ...]
+    attributes: dict[str, KeyType]
+    indexes: dict[str, Index]
+    local_indexes: tuple[LocalSecondaryIndex, ...]
+    mode: BillingMode
+    capacity: Capacity | None
+    maximum: Maximum
+    warm: Warm
+    warming: bool
+    encryption: Encryption
+    encrypting: bool
+    stream: StreamViewType | None
+    stream_arn: str
+    table_class: TableClass
+    deletion_protection: bool
+    replicated: bool = False
+    time_to_live: TimeToLive | Hidden = TimeToLive(None, False)
+    backups: PointInTimeRecovery | Hidden = PointInTimeRecovery(False)
+    tags: dict[str, str] | Hidden = {}
+    # Read only where declared; None: nothing is set.
+    policy: str | Hidden | None = None
+    stream_policy: str | Hidden | None = None
+    destinations: dict[str, Destination] | Hidden = {}
+    insights: dict[str, Insights | Hidden] = {}
+
+    @property
+    def busy(self) -> str:
+        """What must end before UpdateTable is accepted, in words; empty when nothing must."""
+        if self.status != "ACTIVE":
+            return f"the table is {self.status}"
+        for index in self.indexes.values():
+            if index.status != "ACTIVE":
+                phase = {True: ", backfilling", False: ", not yet backfilling", None: ""}[index.backfilling]
+                return f"index {index.name} is {index.status}{phase}"
+            if index.warming:
+                return f"index {index.name} is being warmed"
+        if self.warming:
+            return "the table is being warmed"
+        if self.encrypting:
+            return "the table's encryption is changing"
+        return ""
+
+
+def _keys(schema: list[Any], attributes: Mapping[str, KeyType], kind: str) -> tuple[KeyAttribute, ...]:
+    return tuple(
+        KeyAttribute(element["AttributeName"], attributes.get(element["AttributeName"], "S"))
+        for element in schema
+        if element["KeyType"] == kind
+    )
+
+
+def _projection(described: Mapping[str, Any]) -> Projection:
+    return Projection(described.get("ProjectionType", "ALL"), tuple(described.get("NonKeyAttributes", ())))
+
+
+def _capacity(described: Mapping[str, Any]) -> Capacity | None:
+    read, write = described.get("ReadCapacityUnits", 0), described.get("WriteCapacityUnits", 0)
+    return Capacity(read, write) if read or write else None
+
+
+def _maximum(described: Mapping[str, Any]) -> Maximum:
+    # The service shows "no maximum" as -1 or leaves it out.
+    return Maximum(described.get("MaxReadRequestUnits", -1), described.get("MaxWriteRequestUnits", -1))
+
+
+def _warm(described: Mapping[str, Any]) -> Warm:
+    return Warm(described.get("ReadUnitsPerSecond"), described.get("WriteUnitsPerSecond"))
+
+
+def _index(described: Mapping[str, Any], attributes: Mapping[str, KeyType]) -> Index:
+    warm = described.get("WarmThroughput", {})
+    status = described.get("IndexStatus", "ACTIVE")
+    return Index(
+        name=described["IndexName"],
+        partition_key=_keys(described["KeySchema"], attributes, "HASH"),
+        sort_key=_keys(described["KeySchema"], attributes, "RANGE"),
+        projection=_projection(described.get("Projection", {})),
+        status=status,
+        backfilling=described.get("Backfilling") if status == "CREATING" else None,
+        capacity=_capacity(described.get("ProvisionedThroughput", {})),
+        maximum=_maximum(described.get("OnDemandThroughput", {})),
+        warm=_warm(warm),
+        warming=warm.get("Status") == "UPDATING",
+    )
+
+
+def read_table(described: Mapping[str, Any], **looks: Any) -> Table:
+    """DescribeTable's `Table` as a `Table`; `looks` are the fields that other calls show."""
+    attributes: dict[str, KeyType] = {
+        d["AttributeName"]: d["AttributeType"] for d in described.get("AttributeDefinitions", ())
+    }
+    keys = described.get("KeySchema", [])
+    capacity = _capacity(described.get("ProvisionedThroughput", {}))
+    mode = described.get("BillingModeSummary", {}).get("BillingMode") or ("PROVISIONED" if capacity else None)
+    sse = described.get("SSEDescription", {})
+    stream = described.get("StreamSpecification", {})
+    warm = described.get("WarmThroughput", {})
+    created = described.get("CreationDateTime")
+    return Table(
+        name=described["TableName"],
+        arn=described.get("TableArn", ""),
+        status=described.get("TableStatus", "ACTIVE"),
+        created=created.timestamp() if created else 0.0,
+        keys=_keys(keys, attributes, "HASH") + _keys(keys, attributes, "RANGE"),
+        attributes=attributes,
+        indexes={i["IndexName"]: _index(i, attributes) for i in described.get("GlobalSecondaryIndexes", ())},
+        local_indexes=tuple(
+            LocalSecondaryIndex(
+                i["IndexName"], _keys(i["KeySchema"], attributes, "RANGE")[0], _projection(i.get("Projection", {}))
+            )
+            for i in described.get("LocalSecondaryIndexes", ())
+        ),
+        mode=mode or "PAY_PER_REQUEST",
+        capacity=capacity if mode == "PROVISIONED" else None,
+        maximum=_maximum(described.get("OnDemandThroughput", {})),
+        warm=_warm(warm),
+        warming=warm.get("Status") == "UPDATING",
+        # A key is shown by its ARN alone; whether it is AWS's own is told by comparing with alias/aws/dynamodb.
+        encryption=Encryption("CUSTOMER_KEY", sse.get("KMSMasterKeyArn"))
+        if sse.get("Status") in ("ENABLED", "ENABLING", "UPDATING") and sse.get("SSEType", "KMS") == "KMS"
+        else Encryption(),
+        encrypting=sse.get("Status") in ("ENABLING", "UPDATING", "DISABLING"),
+        stream=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
+        stream_arn=described.get("LatestStreamArn", "") if stream.get("StreamEnabled") else "",
+        table_class=described.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
+        deletion_protection=described.get("DeletionProtectionEnabled", False),
+        replicated=bool(described.get("Replicas")),
+        **looks,
+    )
+
+
+def read_time_to_live(answer: Mapping[str, Any]) -> TimeToLive:
+    """DescribeTimeToLive's answer: ENABLING counts as on, DISABLING as off."""
+    described = answer.get("TimeToLiveDescription", {})
+    on = described.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return TimeToLive(described.get("AttributeName") if on else None, on)
+
+
+def read_backups(answer: Mapping[str, Any]) -> PointInTimeRecovery:
+    """DescribeContinuousBackups' answer; `days` only where recovery is on."""
+    described = answer.get("ContinuousBackupsDescription", {}).get("PointInTimeRecoveryDescription", {})
+    on = described.get("PointInTimeRecoveryStatus") == "ENABLED"
+    return PointInTimeRecovery(on, described.get("RecoveryPeriodInDays", 35) if on else None)
+
+
+def read_insights(answer: Mapping[str, Any]) -> Insights:
+    """DescribeContributorInsights' answer: ENABLING counts as on, DISABLING and FAILED as off."""
+    on = answer.get("ContributorInsightsStatus") in ("ENABLED", "ENABLING")
+    return Insights(on, answer.get("ContributorInsightsMode", "ACCESSED_AND_THROTTLED_KEYS") if on else None)
+
+
+def read_destinations(answer: Mapping[str, Any]) -> dict[str, Destination]:
+    """DescribeKinesisStreamingDestination's answer, by stream ARN."""
+    return {
+        d["StreamArn"]: Destination(
+            d.get("DestinationStatus", "ACTIVE"),
+            d.get("ApproximateCreationDateTimePrecision"),
+            d.get("DestinationStatusDescription", ""),
+        )
+        for d in answer.get("KinesisDataStreamDestinations", ())
+    }
+
+
+def same_policy(left: str | None, right: str | None) -> bool:
+    """Whether two policy documents say the same: order of lists and one-element lists do not matter."""
+    return _plain(left) == _plain(right)
+
+
+def _plain(document: str | None) -> object:
+    def sort(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: sort(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            ordered = sorted((sort(inner) for inner in value), key=lambda v: json.dumps(v, sort_keys=True))
+            return ordered[0] if len(ordered) == 1 else ordered
+        return value
+
+    return sort(json.loads(document)) if document else None
