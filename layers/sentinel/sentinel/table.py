@@ -121,6 +121,7 @@ class Table(Struct, frozen=True, kw_only=True):
     stream_policy: str | Hidden | None = None
     destinations: dict[str, Destination] | Hidden = {}
     insights: dict[str, Insights | Hidden] = {}
+    key_arns: dict[str, str] = {}  # the ARN of each key alias that the template names
 
     @property
     def busy(self) -> str:
@@ -190,7 +191,9 @@ def read_table(described: Mapping[str, Any], **looks: Any) -> Table:
     }
     keys = described.get("KeySchema", [])
     capacity = _capacity(described.get("ProvisionedThroughput", {}))
-    mode = described.get("BillingModeSummary", {}).get("BillingMode") or ("PROVISIONED" if capacity else None)
+    mode: BillingMode = described.get("BillingModeSummary", {}).get("BillingMode") or (
+        "PROVISIONED" if capacity else "PAY_PER_REQUEST"
+    )
     sse = described.get("SSEDescription", {})
     stream = described.get("StreamSpecification", {})
     warm = described.get("WarmThroughput", {})
@@ -209,7 +212,7 @@ def read_table(described: Mapping[str, Any], **looks: Any) -> Table:
             )
             for i in described.get("LocalSecondaryIndexes", ())
         ),
-        mode=mode or "PAY_PER_REQUEST",
+        mode=mode,
         capacity=capacity if mode == "PROVISIONED" else None,
         maximum=_maximum(described.get("OnDemandThroughput", {})),
         warm=_warm(warm),

@@ -1,0 +1,900 @@
+"""From what a table should be and what it is to the steps between them, in order.
+
+Pure: no call, no clock. The rule is the same for every table (three-way): declared → made so;
+not declared now, but by the resource's former properties → back to the service's default
+(an index: removed, if this project built it); never declared → unmanaged, left alone.
+
+The order is the one that the mature tools agree on: protection and backups on, TTL off,
+index deletes, table class, billing and capacities, stream, encryption, index creates,
+TTL on, protection off last. Two deviations: tags, policies and insights come before the
+index creates, so that a hand-over to polling need not carry them; and with Detached the
+index creates come last, since the answer does not wait for them.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, structs
+
+from sentinel.ownership import (
+    CREATED_BY,
+    INDEXES,
+    MANAGED_BY,
+    Owner,
+    built_by_us,
+    claimed,
+    claims,
+    describe_mark,
+    owner_of,
+    tags_of,
+    was_there_before,
+)
+from sentinel.schema import (
+    Capacity,
+    Encryption,
+    GlobalSecondaryIndex,
+    Insights,
+    Maximum,
+    PointInTimeRecovery,
+    TableSchema,
+    TimeToLive,
+    Warm,
+    attribute_definitions,
+    capacity_input,
+    create_table_input,
+    encryption_input,
+    index_input,
+    maximum_input,
+    warm_input,
+)
+from sentinel.table import NOT_SHOWN, STUCK, Hidden, Index, Table, same_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_INDEXES = 20
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """What a run is to reach.
+
+    `former` is what the resource declared before (None: a Create), `former_detached` whether it
+    did so with Detached; `owner` is None for a direct invocation, which leaves no tags.
+    """
+
+    schema: TableSchema
+    former: TableSchema | None = None
+    owner: Owner | None = None
+    existing: str = "Adopt"
+    detached: bool = False
+    former_detached: bool = False
+
+
+class Phase(IntEnum):
+    """The order of the steps; a run takes the first step that is left."""
+
+    CREATE = 0
+    CLAIM = 1
+    PROTECT = 2
+    TTL_OFF = 3
+    INDEX_DELETE = 4
+    TABLE_CLASS = 5
+    BILLING = 6
+    WARM = 7
+    STREAM = 8
+    ENCRYPTION = 9
+    SETTINGS = 10
+    INDEX_CREATE = 11
+    INDEX_INSIGHTS = 12
+    TTL_ON = 13
+    RELEASE = 14
+    INDEX_CREATE_DETACHED = 21
+    INDEX_INSIGHTS_DETACHED = 22
+    TTL_ON_LATER = 23
+
+
+class Step(Struct, frozen=True):
+    """One write call: the API operation, what it is about, a line for people, and its parameters.
+
+    `cancels` is set on the delete of an index that is still being built.
+    """
+
+    action: str
+    target: str
+    summary: str
+    phase: Phase
+    params: dict[str, Any]
+    cancels: bool = False
+
+    @property
+    def settles_at_once(self) -> bool:
+        """An accepted call is the end of it: the looks show it late (tags are eventually
+        consistent) or in other words (policies), so they are not asked to confirm it."""
+        return self.action in ("TagResource", "UntagResource", "PutResourcePolicy", "DeleteResourcePolicy") or (
+            self.action == "UpdateContributorInsights"
+        )
+
+    @property
+    def may_follow(self) -> bool:
+        """A detached build's schedule may take this step after CloudFormation has its answer."""
+        return self.phase >= Phase.INDEX_CREATE_DETACHED
+
+    def waits_for(self, table: Table | None) -> str:
+        """What must end before the service accepts this call, in words; empty: now."""
+        if self.phase == Phase.CREATE:
+            return f"the table is {table.status}" if table else ""
+        if table is None:
+            return "the table is not there yet"
+        if self.cancels:
+            others = [i.name for i in table.indexes.values() if i.status != "ACTIVE" and i.name != self.target]
+            index = table.indexes.get(self.target)
+            free = index is None or index.backfilling is True
+            return "" if free and not others and table.status == "ACTIVE" else table.busy
+        if self.action in ("UpdateTable", "UpdateTimeToLive"):
+            return table.busy
+        return "" if table.status == "ACTIVE" else f"the table is {table.status}"
+
+
+class Plan(Struct, frozen=True):
+    """Steps in order; conflicts (nothing is written while there is one); what is left alone."""
+
+    steps: tuple[Step, ...]
+    conflicts: tuple[str, ...] = ()
+    unmanaged: tuple[str, ...] = ()
+
+
+def make_plan(goal: Goal, table: Table | None) -> Plan:
+    """The steps from `table` (None: not there, or nearly gone) to `goal`.
+
+    Without a table: CreateTable, then what a look at the new table would show.
+    """
+    refused = tuple(refused_changes(goal))
+    if table is None or table.status == "DELETING":
+        create = _create(goal)
+        made = _as_created(goal.schema, create.params)
+        later = [*_changes(goal, made)]
+        return Plan(_ordered(goal, [create, *later]), refused)
+    conflicts = (*refused, *_conflicts(goal, table))
+    return Plan(_ordered(goal, _changes(goal, table)), tuple(dict.fromkeys(conflicts)), tuple(_unmanaged(goal, table)))
+
+
+def refused_changes(goal: Goal) -> Iterator[str]:
+    """What cannot be done to a table at all, told from the declarations alone, before any call."""
+    schema, former = goal.schema, goal.former
+    if former is None or former.table_name != schema.table_name:
+        return
+    if former.keys != schema.keys:
+        yield (
+            f"KeySchema: the key of {schema.table_name} cannot change from {_keys(former.keys)} to"
+            f" {_keys(schema.keys)}; give another TableName, or none, and a new table is made"
+        )
+    if _local(former.local_secondary_indexes) != _local(schema.local_secondary_indexes):
+        yield (
+            f"LocalSecondaryIndexes: those of {schema.table_name} are fixed since its creation; give another"
+            " TableName, or none, and a new table is made"
+        )
+    before, now = former.ttl_attribute, schema.ttl_attribute
+    if before and now and before != now and not _ttl_may_follow(goal):
+        yield _ttl_rename(before, now)
+
+
+def _ttl_rename(before: str, now: str) -> str:
+    return (
+        f"TimeToLiveSpecification: TTL cannot move from {before!r} to {now!r} in one deploy, DynamoDB takes one TTL"
+        " change an hour; deploy Enabled: false, wait an hour, deploy the new attribute, or say WaitForIndexes:"
+        " Detached and it is done in one"
+    )
+
+
+def _ttl_may_follow(goal: Goal) -> bool:
+    # A rollback of a detached rename is a rename too, and must not be refused.
+    return goal.detached or goal.former_detached
+
+
+def _ordered(goal: Goal, steps: Iterable[Step]) -> tuple[Step, ...]:
+    later = {
+        Phase.INDEX_CREATE: Phase.INDEX_CREATE_DETACHED,
+        Phase.INDEX_INSIGHTS: Phase.INDEX_INSIGHTS_DETACHED,
+    }
+    if goal.detached:
+        steps = [structs.replace(step, phase=later.get(step.phase, step.phase)) for step in steps]
+    return tuple(sorted(steps, key=lambda step: step.phase))
+
+
+# ------------------------------------------------------------------ the table itself
+
+
+def _create(goal: Goal) -> Step:
+    schema = goal.schema
+    tags = dict(schema.tags)
+    if goal.owner:
+        tags[CREATED_BY] = goal.owner.mark
+        if schema.global_secondary_indexes:
+            tags[INDEXES] = claims(index.name for index in schema.global_secondary_indexes)
+    params = create_table_input(structs.replace(schema, tags=tags))
+    lines = [f"+ table {schema.table_name}  {_keys(schema.keys)}  {params['BillingMode']}"]
+    lines += [f"+ {_index_line(index)}" for index in schema.global_secondary_indexes]
+    lines += [f"+ {i.name}  {i.sort_key.name}  {i.projection.type}  (local)" for i in schema.local_secondary_indexes]
+    return Step("CreateTable", schema.table_name, "\n".join(lines), Phase.CREATE, params)
+
+
+def _as_created(schema: TableSchema, params: dict[str, Any]) -> Table:
+    """The table as CreateTable will leave it, so that a plan can name the steps after it."""
+    return Table(
+        name=schema.table_name,
+        arn="",
+        status="ACTIVE",
+        created=0.0,
+        keys=schema.keys,
+        attributes=schema.key_attributes(),
+        indexes={
+            i.name: Index(
+                i.name,
+                i.partition_key,
+                i.sort_key,
+                i.projection,
+                "ACTIVE",
+                None,
+                i.capacity,
+                _defaulted(i.maximum),
+                i.warm or Warm(),
+            )
+            for i in schema.global_secondary_indexes
+        },
+        local_indexes=schema.local_secondary_indexes,
+        mode=params["BillingMode"],
+        capacity=schema.capacity,
+        maximum=_defaulted(schema.maximum),
+        warm=schema.warm or Warm(),
+        warming=False,
+        encryption=schema.encryption or Encryption(),
+        encrypting=False,
+        stream=schema.stream.view_type if schema.stream else None,
+        stream_arn="the new stream" if schema.stream else "",
+        table_class=schema.table_class or "STANDARD",
+        deletion_protection=bool(schema.deletion_protection),
+        tags={tag["Key"]: tag["Value"] for tag in params.get("Tags", ())},
+        policy=schema.resource_policy,
+    )
+
+
+def _defaulted(maximum: Maximum | None) -> Maximum:
+    found = maximum or Maximum()
+    return Maximum(-1 if found.read is None else found.read, -1 if found.write is None else found.write)
+
+
+def _conflicts(goal: Goal, table: Table) -> Iterator[str]:
+    schema = goal.schema
+    if table.status in STUCK:
+        yield f"{table.name} is {table.status}. {STUCK[table.status]}"
+    yield from _ownership_conflicts(goal, table)
+    if table.keys != schema.keys:
+        yield (
+            f"KeySchema: {table.name} has the key {_keys(table.keys)}, declared is {_keys(schema.keys)}; a table's key"
+            " cannot change: give another TableName"
+        )
+    elif _local(table.local_indexes) != _local(schema.local_secondary_indexes):
+        yield (
+            f"LocalSecondaryIndexes: {table.name} has {_local(table.local_indexes) or 'none'}, declared is"
+            f" {_local(schema.local_secondary_indexes) or 'none'}; they are fixed at creation: give another TableName"
+        )
+    kept = [i for i in table.indexes.values() if i.name not in _removed(goal, table) and i.status != "DELETING"]
+    total = {index.name for index in kept} | {index.name for index in schema.global_secondary_indexes}
+    if len(total) > MAX_INDEXES:
+        yield f"GlobalSecondaryIndexes: with those that are there already, {len(total)} are more than {MAX_INDEXES}"
+    declared = schema.key_attributes()
+    for index in kept:
+        for key in (*index.partition_key, *index.sort_key):
+            if declared.get(key.name, key.type) != key.type:
+                yield (
+                    f"AttributeDefinitions: {key.name!r} is declared {declared[key.name]}, but {index.name}, which is"
+                    f" not declared, has it as {key.type}; remove that index first"
+                )
+    ttl = table.time_to_live
+    renamed = isinstance(ttl, TimeToLive) and ttl.enabled and schema.ttl_attribute not in (None, ttl.attribute)
+    if isinstance(ttl, TimeToLive) and renamed and not _ttl_may_follow(goal):
+        yield _ttl_rename(str(ttl.attribute), str(schema.ttl_attribute))
+    yield from _warm_conflicts(goal, table)
+    yield from _not_shown(schema, table)
+    if schema.kinesis and not isinstance(table.destinations, Hidden):
+        found = table.destinations.get(schema.kinesis.arn)
+        if found and found.status == "ENABLE_FAILED":
+            yield f"KinesisStreamSpecification: DynamoDB could not enable {schema.kinesis.arn}: {found.reason}"
+
+
+def _warm_conflicts(goal: Goal, table: Table) -> Iterator[str]:
+    for place, declared, former, found in _holders(goal, table):
+        for unit in ("read", "write"):
+            want = getattr(declared.warm, unit, None)
+            is_now = getattr(found.warm, unit)
+            # DynamoDB raises it by itself as a table grows: an unchanged declaration must not fail for that.
+            changed = former is None or want != getattr(former.warm, unit, None)
+            if want is not None and is_now is not None and want < is_now and changed:
+                yield f"{place}WarmThroughput: {unit} can only be raised, it is {is_now} and {want} is declared"
+
+
+def _not_shown(schema: TableSchema, table: Table) -> Iterator[str]:
+    shown = (
+        ("TimeToLiveSpecification", "DescribeTimeToLive", schema.time_to_live, table.time_to_live),
+        (
+            "PointInTimeRecoverySpecification",
+            "DescribeContinuousBackups",
+            schema.point_in_time_recovery,
+            table.backups,
+        ),
+        ("Tags", "ListTagsOfResource", schema.tags, table.tags),
+        ("ResourcePolicy", "GetResourcePolicy", schema.resource_policy, table.policy),
+        (
+            "StreamSpecification.ResourcePolicy",
+            "GetResourcePolicy",
+            schema.stream and schema.stream.policy,
+            table.stream_policy,
+        ),
+        (
+            "KinesisStreamSpecification",
+            "DescribeKinesisStreamingDestination",
+            schema.kinesis,
+            table.destinations,
+        ),
+        *(
+            ("ContributorInsightsSpecification", "DescribeContributorInsights", NOT_SHOWN, found)
+            for found in table.insights.values()
+        ),
+    )
+    for name, operation, declared, found in shown:
+        if declared and found is NOT_SHOWN:
+            yield f"{name}: declared, but this endpoint does not know {operation}; leave it out here"
+
+
+# ------------------------------------------------------------------ whose is it
+
+
+def _ownership_conflicts(goal: Goal, table: Table) -> Iterator[str]:
+    mark = owner_of(table)
+    mine = goal.owner is not None and mark == goal.owner.mark
+    if goal.owner is None or mine:
+        return
+    if mark and goal.existing != "TakeOver":
+        yield (
+            f"{table.name} is managed by {describe_mark(mark)}; remove it there with RemovalPolicy Retain, or say"
+            " Existing: TakeOver"
+        )
+    elif goal.existing == "Fail" and goal.former is None:
+        yield f"{table.name} is there already and Existing is Fail; say Adopt, or give another TableName"
+
+
+def _tag(table: Table, tags: dict[str, str], phase: Phase, summary: str, target: str = "tags") -> Step:
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return Step("TagResource", target, summary, phase, {"ResourceArn": table.arn, "Tags": pairs})
+
+
+def _untag(table: Table, keys: list[str], phase: Phase, summary: str, target: str = "tags") -> Step:
+    return Step("UntagResource", target, summary, phase, {"ResourceArn": table.arn, "TagKeys": keys})
+
+
+def release_steps(table: Table, owner: Owner) -> list[Step]:
+    """What Delete with Retain does: the owner's tags go, so that anybody may adopt the table."""
+    if owner_of(table) != owner.mark:
+        return []
+    keys = [key for key in (CREATED_BY, MANAGED_BY, INDEXES) if key in tags_of(table)]
+    return [_untag(table, keys, Phase.RELEASE, f"- owner  {describe_mark(owner.mark)}", "owner")]
+
+
+def _claim_steps(goal: Goal, table: Table) -> Iterator[Step]:
+    """Ownership and the claims on indexes are written before what they stand for, so that a run
+    that dies in between never leaves an index of ours that looks like somebody else's."""
+    if goal.owner is None or table.tags is NOT_SHOWN:
+        return
+    tags = tags_of(table)
+    claim: dict[str, str] = {}
+    lines = []
+    mark = owner_of(table)
+    if mark != goal.owner.mark:
+        claim[MANAGED_BY] = goal.owner.mark
+        lines.append(f"{'~' if mark else '+'} owner  {mark and describe_mark(mark) + ' → '}this resource")
+    added = _added(goal, table)
+    # An index that is there, was not built by us and is built anew, is kept for good: it was there before.
+    kept = {i.name for i in added if was_there_before(table, i.name)}
+    kept |= {i.name for i in added if i.name in table.indexes and not built_by_us(table, i.name)}
+    ours = {i.name for i in added} - kept
+    before = claimed(table, (*table.indexes, *(i.name for i in goal.schema.global_secondary_indexes)))
+    wanted = claims(ours | before.ours, kept | before.kept)
+    if (ours - before.ours) or (kept - before.kept):
+        claim[INDEXES] = wanted
+        lines.append("~ claims on indexes")
+    if claim:
+        yield _tag(table, claim, Phase.CLAIM, "\n".join(lines), "owner")
+    if MANAGED_BY in claim and CREATED_BY in tags:
+        yield _untag(table, [CREATED_BY], Phase.CLAIM, "- former owner", "owner")
+    # Claims on what is gone are given up, or an index that somebody makes later under that name looked like ours.
+    gone = set(_removed(goal, table)) - {i.name for i in added}
+    gone |= {name for name, index in table.indexes.items() if index.status == "DELETING"}
+    declared = {index.name for index in goal.schema.global_secondary_indexes}
+    left = claimed(table, (*(set(table.indexes) - gone), *declared))
+    final = claims(left.ours | ours, left.kept | kept)
+    if final != (claim.get(INDEXES) or tags.get(INDEXES, "")):
+        if final:
+            yield _tag(table, {INDEXES: final}, Phase.RELEASE, "~ claims on indexes", "owner")
+        else:
+            yield _untag(table, [INDEXES], Phase.RELEASE, "- claims on indexes", "owner")
+
+
+# ------------------------------------------------------------------ the changes
+
+
+def _changes(goal: Goal, table: Table) -> Iterator[Step]:
+    yield from _claim_steps(goal, table)
+    yield from _protection(goal, table)
+    yield from _backups(goal, table)
+    yield from _time_to_live(goal, table)
+    yield from _index_deletes(goal, table)
+    yield from _table_class(goal, table)
+    yield from _billing(goal, table)
+    yield from _warm(goal, table)
+    yield from _stream(goal, table)
+    yield from _encryption(goal, table)
+    yield from _tags(goal, table)
+    yield from _policies(goal, table)
+    yield from _insights(goal, table)
+    yield from _destinations(goal, table)
+    yield from _index_creates(goal, table)
+
+
+def _update(table: Table, target: str, summary: str, phase: Phase, **params: Any) -> Step:
+    return Step("UpdateTable", target, summary, phase, {"TableName": table.name, **params})
+
+
+def _onoff(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def _protection(goal: Goal, table: Table) -> Iterator[Step]:
+    want = goal.schema.deletion_protection
+    if want is None and goal.former and goal.former.deletion_protection is not None:
+        want = False
+    if want is not None and want != table.deletion_protection:
+        yield _update(
+            table,
+            "deletion protection",
+            f"~ deletion protection  {_onoff(not want)} → {_onoff(want)}",
+            Phase.PROTECT if want else Phase.RELEASE,
+            DeletionProtectionEnabled=want,
+        )
+
+
+def _backups(goal: Goal, table: Table) -> Iterator[Step]:
+    want, found = goal.schema.point_in_time_recovery, table.backups
+    former = goal.former.point_in_time_recovery if goal.former else None
+    if isinstance(found, Hidden):
+        return
+    if want is None and former:
+        want = PointInTimeRecovery(False)
+    if want is None:
+        return
+    days = want.days
+    if want.enabled and days is None and former and former.days is not None:
+        days = 35  # the service's default
+    if want.enabled == found.enabled and (not want.enabled or days in (None, found.days)):
+        return
+    spec: dict[str, Any] = {"PointInTimeRecoveryEnabled": want.enabled}
+    if want.enabled and days is not None:
+        spec["RecoveryPeriodInDays"] = days
+    length = f", {days} days" if want.enabled and days is not None else ""
+    yield Step(
+        "UpdateContinuousBackups",
+        "point-in-time recovery",
+        f"~ point-in-time recovery  {_onoff(found.enabled)} → {_onoff(want.enabled)}{length}",
+        Phase.PROTECT if want.enabled else Phase.RELEASE,
+        {"TableName": table.name, "PointInTimeRecoverySpecification": spec},
+    )
+
+
+def _time_to_live(goal: Goal, table: Table) -> Iterator[Step]:
+    want, found = goal.schema.time_to_live, table.time_to_live
+    if isinstance(found, Hidden):
+        return
+    if want is None and goal.former and goal.former.ttl_attribute:
+        want = TimeToLive(None, False)
+    if want is None:
+        return
+
+    def switch(attribute: str | None, on: bool, phase: Phase) -> Step:
+        line = f"{'+' if on else '-'} ttl  {attribute}"
+        spec = {"Enabled": on, "AttributeName": attribute}
+        return Step("UpdateTimeToLive", "ttl", line, phase, {"TableName": table.name, "TimeToLiveSpecification": spec})
+
+    renamed = want.enabled and found.enabled and want.attribute != found.attribute
+    if found.enabled and (renamed or not want.enabled):
+        yield switch(found.attribute, False, Phase.TTL_OFF)
+    if want.enabled and (renamed or not found.enabled):
+        # After a rename the hour between two TTL changes has to pass: that is for the schedule. The former
+        # declaration tells a rename also where the first half of it is already done.
+        was = goal.former.ttl_attribute if goal.former else None
+        follows = _ttl_may_follow(goal) and (renamed or was not in (None, want.attribute))
+        yield switch(want.attribute, True, Phase.TTL_ON_LATER if follows else Phase.TTL_ON)
+
+
+def _added(goal: Goal, table: Table) -> list[GlobalSecondaryIndex]:
+    """Declared indexes that are not there as declared, in their order."""
+
+    def missing(declared: GlobalSecondaryIndex) -> bool:
+        index = table.indexes.get(declared.name)
+        return index is None or index.status == "DELETING" or not index.same_as(declared)
+
+    return [index for index in goal.schema.global_secondary_indexes if missing(index)]
+
+
+def _removed(goal: Goal, table: Table) -> list[str]:
+    """Indexes that go: those to be built anew, and formerly declared ones that this project built."""
+    rebuilt = [index.name for index in _added(goal, table) if index.name in table.indexes]
+    declared = {index.name for index in goal.schema.global_secondary_indexes}
+    former = {index.name for index in goal.former.global_secondary_indexes} if goal.former else set()
+    dropped = [name for name in table.indexes if name in former - declared and built_by_us(table, name)]
+    return [name for name in (*dropped, *rebuilt) if table.indexes[name].status != "DELETING"]
+
+
+def _index_deletes(goal: Goal, table: Table) -> Iterator[Step]:
+    names = _removed(goal, table)
+    # A build that nobody wants any more is cancelled first: nothing else can start before it ends.
+    for name in sorted(names, key=lambda name: table.indexes[name].status != "CREATING"):
+        building = table.indexes[name].status == "CREATING"
+        line = f"- {name}" + ("  (still being built)" if building else "")
+        updates = [{"Delete": {"IndexName": name}}]
+        step = _update(table, name, line, Phase.INDEX_DELETE, GlobalSecondaryIndexUpdates=updates)
+        yield structs.replace(step, cancels=building)
+
+
+def _index_line(index: GlobalSecondaryIndex) -> str:
+    projection = index.projection
+    included = f" {', '.join(projection.attributes)}" if projection.attributes else ""
+    return f"{index.name}  {', '.join(key.name for key in index.keys)}  {projection.type}{included}"
+
+
+def _index_creates(goal: Goal, table: Table) -> Iterator[Step]:
+    gone = set(_removed(goal, table))
+    kept = {
+        key.name
+        for index in table.indexes.values()
+        if index.name not in gone
+        for key in (*index.partition_key, *index.sort_key)
+    }
+    kept |= {key.name for key in table.keys} | {index.sort_key.name for index in table.local_indexes}
+    attributes = {name: kind for name, kind in table.attributes.items() if name in kept}
+    provisioned = (goal.schema.mode or table.mode) == "PROVISIONED"
+    for index in _added(goal, table):
+        attributes |= {key.name: key.type for key in index.keys}
+        capacity = index.capacity or goal.schema.capacity or table.capacity
+        yield _update(
+            table,
+            index.name,
+            f"+ {_index_line(index)}",
+            Phase.INDEX_CREATE,
+            AttributeDefinitions=attribute_definitions(attributes),
+            GlobalSecondaryIndexUpdates=[{"Create": index_input(index, capacity=capacity if provisioned else None)}],
+        )
+
+
+def _table_class(goal: Goal, table: Table) -> Iterator[Step]:
+    want = goal.schema.table_class
+    if want is None and goal.former and goal.former.table_class:
+        want = "STANDARD"
+    if want and want != table.table_class:
+        yield _update(
+            table,
+            "table class",
+            f"~ table class  {table.table_class} → {want}",
+            Phase.TABLE_CLASS,
+            TableClass=want,
+        )
+
+
+class _Holder(Struct, frozen=True):
+    """Table or index, seen as that which has capacities."""
+
+    capacity: Capacity | None = None
+    maximum: Maximum | None = None
+    warm: Warm | None = None
+
+
+def _holders(goal: Goal, table: Table) -> Iterator[tuple[str, _Holder, _Holder | None, Table | Index]]:
+    """(place, declared, formerly declared, found) of the table and of each index that stays as it is."""
+    schema, former = goal.schema, goal.former
+
+    def seen(holder: TableSchema | GlobalSecondaryIndex | None) -> _Holder:
+        return _Holder(holder.capacity, holder.maximum, holder.warm) if holder else _Holder()
+
+    yield "", seen(schema), seen(former) if former else None, table
+    declared = {index.name: index for index in schema.global_secondary_indexes}
+    before = {index.name: index for index in former.global_secondary_indexes} if former else {}
+    gone = set(_removed(goal, table))
+    for name, index in table.indexes.items():
+        if name not in gone and index.status != "DELETING":
+            was = seen(before.get(name)) if former else None
+            yield f"{name}.", seen(declared.get(name)), was, index
+
+
+def _billing(goal: Goal, table: Table) -> Iterator[Step]:
+    mode = goal.schema.mode or table.mode
+    switched = mode != table.mode
+    params: dict[str, Any] = {"BillingMode": mode} if switched else {}
+    lines = [f"~ billing  {table.mode} → {mode}"] if switched else []
+    updates = []
+    for place, declared, former, found in _holders(goal, table):
+        change: dict[str, Any] = {}
+        label = place.rstrip(".") or "table"
+        if mode == "PROVISIONED":
+            # Auto scaling moves capacities: they are set at a switch, or where the template itself changed them.
+            capacity = declared.capacity
+            if switched:
+                capacity = capacity or goal.schema.capacity
+            elif capacity == found.capacity or (former and former.capacity == capacity):
+                capacity = None
+            if capacity:
+                change["ProvisionedThroughput"] = capacity_input(capacity)
+                lines.append(f"~ capacity of {label}  {_units(found.capacity)} → {_units(capacity)}")
+        else:
+            maximum = _ruled_maximum(declared.maximum, former.maximum if former else None)
+            if maximum and any(
+                want not in (None, is_now) for want, is_now in zip(_both(maximum), _both(found.maximum), strict=True)
+            ):
+                change["OnDemandThroughput"] = maximum_input(maximum)
+                lines.append(f"~ on-demand maximum of {label}  {_units(found.maximum)} → {_units(maximum)}")
+        if not place:
+            params |= change
+        elif change:
+            updates.append({"Update": {"IndexName": found.name, **change}})
+    if updates:
+        params["GlobalSecondaryIndexUpdates"] = updates
+    if params:
+        yield _update(table, "billing" if switched else "capacity", "\n".join(lines), Phase.BILLING, **params)
+
+
+def _both(value: Maximum | Warm | Capacity) -> tuple[int | None, int | None]:
+    return value.read, value.write
+
+
+def _units(value: Maximum | Warm | Capacity | None) -> str:
+    def said(units: int | None) -> str:
+        return {None: "as it is", -1: "none"}.get(units, str(units))
+
+    return f"{said(value.read)}/{said(value.write)}" if value else "on demand"
+
+
+def _ruled_maximum(declared: Maximum | None, former: Maximum | None) -> Maximum | None:
+    """What is to be set: the declared, -1 where only the former properties declared one."""
+
+    def ruled(now: int | None, before: int | None) -> int | None:
+        return now if now is not None else -1 if before is not None else None
+
+    now, before = declared or Maximum(), former or Maximum()
+    found = Maximum(ruled(now.read, before.read), ruled(now.write, before.write))
+    return None if found == Maximum() else found
+
+
+def _warm(goal: Goal, table: Table) -> Iterator[Step]:
+    for place, declared, _, found in _holders(goal, table):
+        want, now = declared.warm, found.warm
+        if want is None:
+            continue
+        raised = Warm(
+            max(want.read, now.read or 0) if want.read is not None else now.read,
+            max(want.write, now.write or 0) if want.write is not None else now.write,
+        )
+        if _both(raised) == _both(now):
+            continue
+        target = place.rstrip(".") or "table"
+        line = f"~ warm throughput of {target}  {_units(now)} → {_units(raised)}"
+        change: dict[str, Any] = {"WarmThroughput": warm_input(raised)}
+        if place:
+            change = {"GlobalSecondaryIndexUpdates": [{"Update": {"IndexName": found.name, **change}}]}
+        yield _update(table, "warm throughput", line, Phase.WARM, **change)
+
+
+def _stream_changes(goal: Goal, table: Table) -> tuple[bool, str | None]:
+    """(whether the stream is switched, the view type that it should have)."""
+    want = goal.schema.stream
+    if want is None and not (goal.former and goal.former.stream):
+        return False, table.stream
+    view = want.view_type if want else None
+    return view != table.stream, view
+
+
+def _stream(goal: Goal, table: Table) -> Iterator[Step]:
+    switched, view = _stream_changes(goal, table)
+    if switched and table.stream:
+        yield _update(
+            table, "stream", f"- stream  {table.stream}", Phase.STREAM, StreamSpecification={"StreamEnabled": False}
+        )
+    if switched and view:
+        yield _update(
+            table,
+            "stream",
+            f"+ stream  {view}",
+            Phase.STREAM,
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": view},
+        )
+
+
+def _encryption(goal: Goal, table: Table) -> Iterator[Step]:
+    want, found = goal.schema.encryption, table.encryption
+    if want is None and goal.former and goal.former.encryption:
+        want = Encryption()
+    if want is None or same_key(want, found, table):
+        return
+    yield _update(
+        table,
+        "encryption",
+        f"~ encryption  {_encryption_line(found)} → {_encryption_line(want)}",
+        Phase.ENCRYPTION,
+        SSESpecification=encryption_input(want),
+    )
+
+
+def same_key(want: Encryption, found: Encryption, table: Table) -> bool:
+    """Whether a declared encryption is the one that is there; of a key's four names, `key_arns` resolves aliases."""
+    if "DEFAULT" in (want.type, found.type):
+        return want.type == found.type
+    if found.key is None or want == found:
+        return True
+    name = want.key or "alias/aws/dynamodb"
+    return found.key in (name, table.key_arns.get(name)) or found.key.endswith(f":key/{name}")
+
+
+def _encryption_line(encryption: Encryption) -> str:
+    if encryption.type == "DEFAULT":
+        return "DynamoDB's own key"
+    return encryption.key or "the account's key for DynamoDB"
+
+
+def _tags(goal: Goal, table: Table) -> Iterator[Step]:
+    if isinstance(table.tags, Hidden):
+        return
+    want = goal.schema.tags
+    changed = {key: value for key, value in want.items() if table.tags.get(key) != value}
+    gone = [key for key in (goal.former.tags if goal.former else {}) if key not in want and key in table.tags]
+    if changed:
+        lines = [f"{'~' if key in table.tags else '+'} tag  {key}={value}" for key, value in changed.items()]
+        yield _tag(table, changed, Phase.SETTINGS, "\n".join(lines))
+    if gone:
+        yield _untag(table, gone, Phase.SETTINGS, "\n".join(f"- tag  {key}" for key in gone))
+
+
+def _policies(goal: Goal, table: Table) -> Iterator[Step]:
+    schema, former = goal.schema, goal.former
+    switched, view = _stream_changes(goal, table)
+    stream_arn = "the new stream" if switched and view else table.stream_arn
+    looks = (
+        ("policy", table.arn, schema.resource_policy, former and former.resource_policy, table.policy),
+        (
+            "stream policy",
+            stream_arn,
+            schema.stream and schema.stream.policy,
+            former and former.stream and former.stream.policy,
+            None if switched else table.stream_policy,
+        ),
+    )
+    for target, arn, want, before, found in looks:
+        if isinstance(found, Hidden) or (target == "stream policy" and not view):
+            continue
+        if want and not same_policy(want, found):
+            sign = "~" if found else "+"
+            params = {"ResourceArn": arn, "Policy": want}
+            yield Step("PutResourcePolicy", target, f"{sign} {target}", Phase.SETTINGS, params)
+        elif before and not want and found:
+            yield Step("DeleteResourcePolicy", target, f"- {target}", Phase.SETTINGS, {"ResourceArn": arn})
+
+
+def insights_declared(goal: Goal) -> dict[str, Insights]:
+    """By index name ('' for the table): what insights should be, also where only formerly declared."""
+    found: dict[str, Insights] = {}
+    for schema, off in ((goal.former, True), (goal.schema, False)):
+        if schema is None:
+            continue
+        holders: list[tuple[str, Insights | None]] = [("", schema.insights)]
+        holders += [(index.name, index.insights) for index in schema.global_secondary_indexes]
+        found |= {name: Insights(False) if off else insights for name, insights in holders if insights}
+    declared = {index.name for index in goal.schema.global_secondary_indexes}
+    return {name: insights for name, insights in found.items() if not name or name in declared}
+
+
+def _insights(goal: Goal, table: Table) -> Iterator[Step]:
+    added = {index.name for index in _added(goal, table)}
+    for name, want in insights_declared(goal).items():
+        found = Insights(False) if name in added else table.insights.get(name, Insights(False))
+        if isinstance(found, Hidden):
+            continue
+        if want.enabled == found.enabled and (not want.enabled or want.mode in (None, found.mode)):
+            continue
+        params: dict[str, Any] = {"TableName": table.name}
+        if name:
+            params["IndexName"] = name
+        params["ContributorInsightsAction"] = "ENABLE" if want.enabled else "DISABLE"
+        if want.enabled and want.mode:
+            params["ContributorInsightsMode"] = want.mode
+        yield Step(
+            "UpdateContributorInsights",
+            "insights",
+            f"~ insights of {name or 'table'}  {_onoff(found.enabled)} → {_onoff(want.enabled)}",
+            Phase.INDEX_INSIGHTS if name else Phase.SETTINGS,
+            params,
+        )
+
+
+def _destinations(goal: Goal, table: Table) -> Iterator[Step]:
+    if isinstance(table.destinations, Hidden):
+        return
+    want = goal.schema.kinesis
+    before = goal.former.kinesis if goal.former else None
+    if before and (want is None or want.arn != before.arn):
+        found = table.destinations.get(before.arn)
+        if found and found.on:
+            params = {"TableName": table.name, "StreamArn": before.arn}
+            yield Step(
+                "DisableKinesisStreamingDestination",
+                "kinesis",
+                f"- kinesis  {before.arn}",
+                Phase.SETTINGS,
+                params,
+            )
+    if want is None:
+        return
+    found = table.destinations.get(want.arn)
+    config = {"ApproximateCreationDateTimePrecision": want.precision} if want.precision else {}
+    enable: dict[str, Any] = {"TableName": table.name, "StreamArn": want.arn}
+    if found is None or not found.on:
+        if config:
+            enable["EnableKinesisStreamingConfiguration"] = config
+        yield Step("EnableKinesisStreamingDestination", "kinesis", f"+ kinesis  {want.arn}", Phase.SETTINGS, enable)
+    elif config and found.precision not in (want.precision, None):
+        enable["UpdateKinesisStreamingConfiguration"] = config
+        line = f"~ kinesis  {found.precision} → {want.precision}"
+        yield Step("UpdateKinesisStreamingDestination", "kinesis", line, Phase.SETTINGS, enable)
+
+
+# ------------------------------------------------------------------ what is left alone
+
+
+def _unmanaged(goal: Goal, table: Table) -> Iterator[str]:
+    """Things that are set on the table and that neither the template nor its former version declares."""
+    schema, former = goal.schema, goal.former
+
+    def ruled(name: str) -> bool:
+        return getattr(schema, name) is not None or getattr(former, name, None) is not None
+
+    declared = {index.name for index in schema.global_secondary_indexes} | set(_removed(goal, table))
+    yield from (f"index {name} is not declared; left alone" for name in table.indexes if name not in declared)
+    ttl, backups = table.time_to_live, table.backups
+    found = (
+        ("time_to_live", isinstance(ttl, TimeToLive) and ttl.enabled, f"TTL is on, by {getattr(ttl, 'attribute', '')}"),
+        (
+            "point_in_time_recovery",
+            isinstance(backups, PointInTimeRecovery) and backups.enabled,
+            "point-in-time recovery is on",
+        ),
+        ("deletion_protection", table.deletion_protection, "deletion protection is on"),
+        ("stream", table.stream, f"a stream is on, {table.stream}"),
+        ("encryption", table.encryption.type != "DEFAULT", f"encryption is by {_encryption_line(table.encryption)}"),
+        ("table_class", table.table_class != "STANDARD", f"the table class is {table.table_class}"),
+        ("mode", True, f"the billing mode is {table.mode}"),
+        ("maximum", table.maximum != Maximum(-1, -1), f"an on-demand maximum is set, {_units(table.maximum)}"),
+    )
+    yield from (f"{text}; left alone" for name, is_set, text in found if is_set and not ruled(name))
+    known = set(schema.tags) | set(former.tags if former else ())
+    others = [key for key in tags_of(table) if key not in known and not key.startswith(("aws:", "sentinel:"))]
+    yield from (f"tag {key} is not declared; left alone" for key in others)
+    if table.replicated:
+        yield "the table has replicas in other regions; left alone"
+
+
+def _keys(keys: Iterable[Any]) -> str:
+    return ", ".join(f"{key.name} ({key.type})" for key in keys)
+
+
+def _local(indexes: Iterable[Any]) -> str:
+    lines = [
+        " ".join([i.name, "by", f"{i.sort_key.name} ({i.sort_key.type})", i.projection.type, *i.projection.attributes])
+        for i in indexes
+    ]
+    return "; ".join(sorted(lines))
