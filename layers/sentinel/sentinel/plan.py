@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MAX_INDEXES = 20
+# Stands for the ARN of a stream that a step before makes.
+NEW_STREAM = "the new stream"
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -121,12 +123,21 @@ class Step(Struct, frozen=True):
         """A detached build's schedule may take this step after CloudFormation has its answer."""
         return self.phase >= Phase.INDEX_CREATE_DETACHED
 
+    @property
+    def overtakes(self) -> bool:
+        """May be taken while an earlier step waits for an index: it does not touch the table's own state,
+        or it cancels the very build that is waited for."""
+        own_call = self.action not in ("UpdateTable", "UpdateTimeToLive")
+        return self.cancels or (own_call and Phase.CLAIM <= self.phase <= Phase.SETTINGS)
+
     def waits_for(self, table: Table | None) -> str:
         """What must end before the service accepts this call, in words; empty: now."""
         if self.phase == Phase.CREATE:
             return f"the table is {table.status}" if table else ""
         if table is None:
             return "the table is not there yet"
+        if self.params.get("ResourceArn") == NEW_STREAM:
+            return NEW_STREAM
         if self.cancels:
             others = [i.name for i in table.indexes.values() if i.status != "ACTIVE" and i.name != self.target]
             index = table.indexes.get(self.target)
@@ -252,7 +263,7 @@ def _as_created(schema: TableSchema, params: dict[str, Any]) -> Table:
         encryption=schema.encryption or Encryption(),
         encrypting=False,
         stream=schema.stream.view_type if schema.stream else None,
-        stream_arn="the new stream" if schema.stream else "",
+        stream_arn=NEW_STREAM if schema.stream else "",
         table_class=schema.table_class or "STANDARD",
         deletion_protection=bool(schema.deletion_protection),
         tags={tag["Key"]: tag["Value"] for tag in params.get("Tags", ())},
@@ -764,7 +775,7 @@ def _tags(goal: Goal, table: Table) -> Iterator[Step]:
 def _policies(goal: Goal, table: Table) -> Iterator[Step]:
     schema, former = goal.schema, goal.former
     switched, view = _stream_changes(goal, table)
-    stream_arn = "the new stream" if switched and view else table.stream_arn
+    stream_arn = NEW_STREAM if switched and view else table.stream_arn
     looks = (
         ("policy", table.arn, schema.resource_policy, former and former.resource_policy, table.policy),
         (

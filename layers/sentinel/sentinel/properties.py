@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Annotated, Any, Literal
+from types import NoneType
+from typing import Annotated, Any, Literal, Union, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -169,6 +170,11 @@ class _Properties(_Cfn, frozen=True):
 
 
 _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(_Properties)}
+# Without the None of "not declared", which is no value that a template could give.
+_FIELD_TYPES = {
+    name: Union[*(t for t in get_args(f.type) if t is not NoneType)] if NoneType in get_args(f.type) else f.type
+    for name, f in _FIELDS.items()
+}
 SUPPORTED_PROPERTIES = frozenset(_FIELDS)
 # Known to AWS::DynamoDB::Table and refused by name: an import fills a new table once and has no state
 # to converge to; a vector index has no public documentation to hold us to.
@@ -229,10 +235,15 @@ def read_properties(
 def generated_name(schema: TableSchema, prefix: str, stack_id: str, logical_id: str) -> str:
     """A table name of at most 255 characters that changes with what only a new table can change."""
     stack = stack_id.split("/")[1] if stack_id.count("/") >= 2 else "table"
-    fixed = json.dumps([stack_id, logical_id, identity(schema)]).encode()
-    suffix = hashlib.sha256(fixed).hexdigest()[:12]
+    suffix = generated_suffix(schema, stack_id, logical_id)
     middle = re.sub(r"[^A-Za-z0-9_.-]", "-", "-".join(filter(None, (stack, logical_id))))
-    return f"{prefix}{middle[: 255 - len(prefix) - 13]}-{suffix}"
+    return f"{prefix}{middle[: 255 - len(prefix) - len(suffix)]}{suffix}"
+
+
+def generated_suffix(schema: TableSchema, stack_id: str, logical_id: str) -> str:
+    """What a generated name of this resource and key ends with, whatever the prefix."""
+    fixed = json.dumps([stack_id, logical_id, identity(schema)])
+    return f"-{hashlib.sha256(fixed.encode()).hexdigest()[:12]}"
 
 
 def identity(schema: TableSchema) -> list[Any]:
@@ -262,7 +273,7 @@ def _decode(properties: dict[str, Any]) -> tuple[_Properties, list[str]]:
             faults.append(f"{name}: a value is expected, nothing is given; remove the property instead")
             continue
         try:
-            values[known.name] = msgspec.convert(value, known.type, strict=False)
+            values[known.name] = msgspec.convert(value, _FIELD_TYPES[name], strict=False)
         except msgspec.ValidationError as error:
             text, _, path = str(error).partition(" - at `$")
             faults.append(f"{name}{path.rstrip('`')}: {_readable(text)}")

@@ -370,7 +370,7 @@ class TableProvisioner:
         if steps and table.status != "ACTIVE":
             return f"the table is {table.status}"
         for step in steps:
-            self._tell(f"{table.name}: {step.summary}", table=table.name, operation=step.action)
+            self._tell(f"{table.name}: {step.action}, {step.target}", table=table.name, operation=step.action)
             self.call(step.action, table.name, **step.params)
         if not steps:
             held = owner_of(table)
@@ -549,8 +549,8 @@ class Run:
     def _refuse(self, conflicts: tuple[str, ...]) -> None:
         name = self._goal.schema.table_name
         raise TableConflict(
-            f"{name} cannot be made as declared: {'; '.join(conflicts)}.",
-            "" if self.written else "Nothing was changed.",
+            f"{name} cannot be made as declared{'' if self.written else ', nothing was changed'}.",
+            f"{'; '.join(conflicts)}.",
             table=name,
             conflicts=list(conflicts),
         )
@@ -559,19 +559,21 @@ class Run:
         return [s for s in plan.steps if _key(s) not in self._settled and _key(s) not in self._postponed]
 
     def _possible(self, left: list[Step], table: Table | None) -> Step | None:
-        """The first step that is left, if the service takes it now."""
-        if not left or left[0].waits_for(table):
-            return None
-        times = self._taken.get(_key(left[0]), [])
-        if times and self._clock() - times[-1] < SHOWN_AFTER:
-            return None
-        if len(times) >= MAX_REPEATS:
-            raise OperationRefused(
-                f"{left[0].action} on {self._goal.schema.table_name} ({left[0].target}) was accepted"
-                f" {len(times)} times and does not show.",
-                "Look at the table: somebody may be changing it back, or this endpoint does not show it.",
-            )
-        return left[0]
+        """The first step that is left, if the service takes it now; else the first that may overtake it."""
+        for number, step in enumerate(left):
+            if step.waits_for(table) or (number and not step.overtakes):
+                continue
+            times = self._taken.get(_key(step), [])
+            if times and self._clock() - times[-1] < SHOWN_AFTER:
+                continue
+            if len(times) >= MAX_REPEATS:
+                raise OperationRefused(
+                    f"{step.action} on {self._goal.schema.table_name} ({step.target}) was accepted"
+                    f" {len(times)} times and does not show.",
+                    "Look at the table: somebody may be changing it back, or this endpoint does not show it.",
+                )
+            return step
+        return None
 
     def _waits_for(self, left: list[Step], table: Table | None) -> str:
         if left:
@@ -582,7 +584,10 @@ class Run:
 
     def _take(self, step: Step) -> None:
         name = self._goal.schema.table_name
-        self._provisioner._tell(f"{name}: {step.summary}", table=name, operation=step.action, target=step.target)
+        # Names only: a summary may hold values, and a value may come from a NoEcho parameter.
+        self._provisioner._tell(
+            f"{name}: {step.action}, {step.target}", table=name, operation=step.action, target=step.target
+        )
         if step.phase == Phase.CREATE:
             self._create_tried = True
         try:

@@ -221,8 +221,8 @@ def refuse(faults: list[str], table: str) -> None:
     if faults:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise InvalidSchema(
-            f"{count} in the declaration of {table or 'the table'}: {'; '.join(faults)}.",
-            "Nothing was changed. Correct the properties and deploy again.",
+            f"{count} in the declaration of {table or 'the table'}, nothing was changed.",
+            f"Correct {'; '.join(faults)}.",
             table=table,
             faults=faults,
         )

@@ -1,0 +1,73 @@
+"""TableProvisionerFunction: `Custom::DynamoDBTable`, its polls, and `create` when invoked directly."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from custom_resource import CustomResource
+from sentinel.errors import InvalidEvent
+from sentinel.plan import Goal
+from sentinel.properties import read_properties
+from sentinel.provisioner import CLIENT_CONFIG, TableProvisioner
+from table_resource import TableResource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
+logger = Logger()
+client = boto3.client("dynamodb", config=CLIENT_CONFIG)
+_events: list[Any] = []
+
+
+def events_client() -> Any:
+    """EventBridge's client, made when polling is set up or looked for: most deploys finish without."""
+    if not _events:
+        _events.append(boto3.client("events", config=CLIENT_CONFIG))
+    return _events[0]
+
+
+def tell(text: str, *, level: str = "INFO", **facts: Any) -> None:
+    getattr(logger, level.lower())(text, extra=facts)
+
+
+def provisioner(still_ours: Callable[[], bool] = lambda: True) -> TableProvisioner:
+    return TableProvisioner(client, tell=tell, still_ours=still_ours)
+
+
+resource = CustomResource(
+    events=events_client,
+    tell=tell,
+    any_host=bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")),
+)
+TableResource(
+    resource,
+    provisioner,
+    name_prefix=PREFIX,
+    inline_seconds=float(os.environ.get("SENTINEL_INLINE_WAIT_SECONDS", "240")),
+)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
+    """CloudFormation's events and polls answer CloudFormation; `{"action": "create", "properties": {…}}`
+    gives `{"table_name", "status", "arn", "error"}`."""
+    if isinstance(event, dict) and "RequestType" in event:
+        resource(event, context)
+        return None
+    properties = _create(event)
+    declaration = read_properties(properties, name_prefix=PREFIX)
+    goal = Goal(schema=declaration.schema, existing=declaration.existing)
+    result = provisioner().create_as(goal)
+    return {"table_name": result.table_name, "status": result.status, "arn": result.arn, "error": result.error}
+
+
+def _create(event: Any) -> Any:
+    if not isinstance(event, dict) or event.get("action") != "create" or set(event) != {"action", "properties"}:
+        raise InvalidEvent(
+            "This function takes CloudFormation's custom resource events, and the action 'create' with 'properties'.",
+            'Send {"action": "create", "properties": {…}}; plan and status are the planner\'s.',
+        )
+    return event["properties"]

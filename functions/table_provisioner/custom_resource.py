@@ -1,0 +1,367 @@
+"""CloudFormation's custom resource protocol, by crhelper, with what crhelper lacks.
+
+crhelper brings the protocol and the polling by an EventBridge rule. This subclass adds: a
+finish without polling where the work is done, one rule a resource and table instead of one an
+event, a small target input, answers that are sent with timeouts and within CloudFormation's
+size, deadlines, work that goes on after the answer ("detached"), and logs without secrets.
+EventBridge may invoke the function by a static permission on the rules' prefix, so none is
+made or removed here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import ssl
+import time
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+from crhelper import CfnResource
+from sentinel.errors import InvalidEvent, SentinelError, TableConflict, from_aws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RULE_PREFIX = "sentinel-poll-"
+MAX_INPUT = 8192  # characters of an EventBridge target's Input
+MAX_BODY = 4096  # bytes of an answer to CloudFormation
+RESPONSE_HOST = re.compile(r"cloudformation-custom-resource-response-[a-z0-9-]+\.s3[a-z0-9.-]*\.amazonaws\.com(\.cn)?")
+REQUIRED = ("RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId", "ResourceProperties")
+# Properties that are applied before the hand-over: a policy alone may be larger than a target's input.
+NOT_CARRIED = ("Tags", "ResourcePolicy", "ContributorInsightsSpecification", "KinesisStreamSpecification")
+
+# DescribeRule's and RemoveTargets' answer to a rule that is not there.
+GONE = "ResourceNotFoundException"
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """The work goes on in polls, until `deadline` (seconds since the epoch).
+
+    `carried` comes back in each poll. With `detached` CloudFormation gets its answer now and
+    the polls only work; otherwise the poll that finishes answers.
+    """
+
+    deadline: float
+    carried: dict[str, Any]
+    detached: bool = False
+
+
+def put_answer(url: str, body: bytes, *, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Sends an answer to a presigned URL; gives the HTTP status, 0 where nothing got through.
+
+    Timeouts and five tries with growing pauses, unlike crhelper's sender, which has no timeout
+    and never gives up. A 4xx is final: the URL has expired or is not what it should be.
+    """
+    pool = urllib3.PoolManager(ssl_context=ssl.create_default_context(), timeout=urllib3.Timeout(connect=3, read=10))
+    status = 0
+    for attempt in range(5):
+        if attempt:
+            sleep(2.0**attempt / 2)
+        try:
+            # No content type: it is part of what the URL's signature covers.
+            status = pool.request("PUT", url, body=body, headers={"content-type": ""}, retries=False).status
+        except urllib3.exceptions.HTTPError:
+            status = 0
+        if 0 < status < 500:
+            break
+    return status
+
+
+def pack(event: dict[str, Any]) -> str:
+    """The properties, new and former, without what is not carried; compressed."""
+    both = [_essential(event.get("ResourceProperties")), _essential(event.get("OldResourceProperties"))]
+    text = json.dumps(both, separators=(",", ":"), ensure_ascii=False)
+    return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def _essential(properties: Any) -> Any:
+    if not isinstance(properties, dict):
+        return properties
+    kept = {key: value for key, value in properties.items() if key not in NOT_CARRIED and key != "ServiceToken"}
+    stream = kept.get("StreamSpecification")
+    if isinstance(stream, dict):
+        kept["StreamSpecification"] = {key: value for key, value in stream.items() if key != "ResourcePolicy"}
+    return kept
+
+
+def unpack(event: dict[str, Any]) -> dict[str, Any]:
+    """A poll's event with its properties back in place."""
+    new, old = json.loads(zlib.decompress(base64.b85decode(event["Packed"])))
+    return {**event, "ResourceProperties": new, "OldResourceProperties": old}
+
+
+class CustomResource(CfnResource):
+    """`events` gives an EventBridge client when one is needed; `send(url, body)` sends an answer;
+    `tell(text, **facts)` receives what happens, for the log; `any_host` allows a ResponseURL
+    outside CloudFormation's response buckets (local engines)."""
+
+    _event: dict[str, Any]
+    _context: Any
+    _response_url: str
+
+    def __init__(
+        self,
+        *,
+        events: Callable[[], Any],
+        tell: Callable[..., None],
+        send: Callable[[str, bytes], int] = put_answer,
+        clock: Callable[[], float] = time.time,
+        any_host: bool = False,
+    ) -> None:
+        # crhelper makes three clients here, of which one is used, and that only to poll. This is its own
+        # switch for making none; it is read in the constructor alone.
+        before = os.environ.get("AWS_SAM_LOCAL")
+        os.environ["AWS_SAM_LOCAL"] = "true"
+        try:
+            super().__init__(log_level=os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"), sleep_on_delete=0)
+        finally:
+            os.environ.pop("AWS_SAM_LOCAL")
+            if before is not None:
+                os.environ["AWS_SAM_LOCAL"] = before
+        self._sam_local = None
+        self._events = events
+        self._tell = tell
+        self._sender = send
+        self._clock = clock
+        self._any_host = any_host
+        self._hand_over: HandOver | None = None
+        self._answered = False
+        self._stood_down = False
+
+    def __call__(self, event: dict[str, Any], context: Any) -> None:
+        """Handles an event of CloudFormation or of a poll.
+
+        Raises `InvalidEvent`, before anything is done, for an event that CloudFormation cannot have sent.
+        """
+        polling = "CrHelperPoll" in event
+        missing = [name for name in REQUIRED if name not in event and not (polling and name == "ResourceProperties")]
+        if missing or event["RequestType"] not in ("Create", "Update", "Delete"):
+            raise InvalidEvent(
+                f"Not an event of a custom resource: {', '.join(missing) or 'RequestType'} is missing or unknown.",
+                "Use the function's ARN as ServiceToken, or invoke it with an action.",
+            )
+        detached = bool(event.get("Detached"))
+        host = urlsplit(str(event["ResponseURL"])).netloc
+        if not detached and not self._any_host and not RESPONSE_HOST.fullmatch(host):
+            raise InvalidEvent("The ResponseURL's host is not one of CloudFormation's response buckets.")
+        self._hand_over, self._answered, self._stood_down, self.NoEcho = None, detached, False, False
+        self._function_arn = context.invoked_function_arn
+        super().__call__(unpack(event) if polling else dict(event), context)
+
+    # -------------------------------------------------------------- what crhelper calls
+
+    def _log_setup(self, event: Any, context: Any) -> None:
+        """The log is set up by the function; crhelper would log whole events."""
+
+    def _set_timeout(self) -> None:
+        """No timer that answers FAILED just before Lambda's end: every wait here ends well before it, and an
+        event whose invocation dies all the same is delivered again and goes on."""
+
+    def _wrap_function(self, func: Any) -> None:
+        try:
+            self.PhysicalResourceId = func(self._event, self._context)
+        except SentinelError as error:
+            self.Status, self.Reason = "FAILED", str(error)
+        except Exception as error:
+            # A fault of ours: its text may hold property values, so only its kind and place are told.
+            frame = error.__traceback__
+            while frame and frame.tb_next:
+                frame = frame.tb_next
+            place = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else "?"
+            self.Status = "FAILED"
+            self.Reason = f"INTERNAL_ERROR: {type(error).__name__} in {place}. Please report this."
+        if self.Status == "FAILED":
+            self._tell(self.Reason, level="ERROR")
+
+    def _poll_enabled(self) -> bool:
+        return "CrHelperPoll" in self._event or self._hand_over is not None
+
+    def _polling_init(self, event: dict[str, Any]) -> None:
+        going_on = self._hand_over if self.Status != "FAILED" else None
+        if going_on and not (_unchanged(event, going_on) or self._stood_down):
+            self._schedule(event, going_on)
+        self._send_response = not self._stood_down and (self.Status == "FAILED" or not going_on or going_on.detached)
+
+    def _cfn_response(self, event: dict[str, Any]) -> None:
+        if not self.PhysicalResourceId:
+            self.PhysicalResourceId = event.get("PhysicalResourceId") or f"{event['LogicalResourceId']}-not-made"
+        self._send()
+        # The answer goes first: a poll that dies in between repeats it, while a rule that is gone before the
+        # answer is sent would leave CloudFormation waiting for its hour.
+        going_on = self._hand_over is not None and self.Status != "FAILED"
+        if "CrHelperPoll" in event and not going_on:
+            self.remove_rule(event)
+
+    def _wait_for_cwlogs(self, sleep: Any = None) -> None:
+        """Logs go to a group of the stack's own and need no waiting for."""
+
+    def _send(self, status: str | None = None, reason: str = "", **_: Any) -> None:
+        if self._answered:
+            return
+        body = {
+            "Status": status or self.Status,
+            "PhysicalResourceId": str(self.PhysicalResourceId),
+            "StackId": self.StackId,
+            "RequestId": self.RequestId,
+            "LogicalResourceId": self.LogicalResourceId,
+            "NoEcho": self.NoEcho,
+            "Data": self.Data if (status or self.Status) == "SUCCESS" else {},
+        }
+        text = _fit(body, reason or str(self.Reason))
+        self._answered = True
+        code = self._sender(self._response_url, text)
+        level = "INFO" if 200 <= code < 300 else "ERROR"
+        self._tell(f"answered {body['Status']} to CloudFormation, HTTP {code or 'not reached'}", level=level)
+
+    # -------------------------------------------------------------- the rule
+
+    def hand_over(self, hand_over: HandOver) -> None:
+        """Called by a create, update, delete or poll function: the work is not finished, go on by polls."""
+        self._hand_over = hand_over
+
+    def stand_down(self) -> None:
+        """Somebody else has this request, or a later one, in hand: no answer, and the rule stays as it is."""
+        self._stood_down = True
+
+    @staticmethod
+    def rule_name(event: dict[str, Any], table: str) -> str:
+        """One rule a resource and table: a repeated event finds it, a later update replaces it."""
+        key = json.dumps([event["StackId"], event["LogicalResourceId"], table])
+        return RULE_PREFIX + hashlib.sha256(key.encode()).hexdigest()[:32]
+
+    def rule_owner(self, event: dict[str, Any], table: str) -> tuple[str, str]:
+        """(request id, "poll" or "detached") of the rule of this resource and table; empty where there is none."""
+        try:
+            rule = self._events().describe_rule(Name=self.rule_name(event, table))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == GONE:
+                return "", ""
+            raise from_aws(error, "events:DescribeRule", table) from error
+        except BotoCoreError as error:
+            raise from_aws(error, "events:DescribeRule", table) from error
+        request, mode, _ = (*rule.get("Description", "").split(" "), "", "", "")[:3]
+        return request, mode
+
+    def _polled_already(self, event: dict[str, Any], table: str) -> bool:
+        """Whether this very request was handed over to polls."""
+        request, mode = self.rule_owner(event, table)
+        if request != event["RequestId"] or mode != "poll":
+            return False
+        return bool(self._events().list_targets_by_rule(Rule=self.rule_name(event, table))["Targets"])
+
+    def check_size(self, event: dict[str, Any], table: str) -> None:
+        """Raises `TableConflict`, before the first write, where the polls' input would not hold the declaration."""
+        size = len(self._input(event, HandOver(1e10, {"waiting_for": "x" * 200, "since": 1e10}), table))
+        if size > MAX_INPUT:
+            raise TableConflict(
+                f"The declaration needs {size} of the {MAX_INPUT} characters that a poll's input may have.",
+                "Nothing was changed. Declare fewer or shorter names of attributes and indexes.",
+            )
+
+    def _input(self, event: dict[str, Any], going_on: HandOver, table: str) -> str:
+        detached = going_on.detached
+        target: dict[str, Any] = {
+            key: event[key]
+            for key in ("RequestType", "StackId", "RequestId", "LogicalResourceId", "PhysicalResourceId")
+            if key in event
+        }
+        target |= {
+            "ResponseURL": "" if detached else event["ResponseURL"],
+            "Table": table,
+            "Packed": pack(event),
+            "CrHelperPoll": True,
+            "CrHelperData": {**going_on.carried, "deadline": going_on.deadline},
+        }
+        if detached:
+            target["Detached"] = True
+        return json.dumps(target, separators=(",", ":"))
+
+    def _schedule(self, event: dict[str, Any], going_on: HandOver) -> None:
+        table = str(self.PhysicalResourceId)
+        name = self.rule_name(event, table)
+        mode = "detached" if going_on.detached else "poll"
+        try:
+            if mode == "poll" and "CrHelperPoll" not in event and self._polled_already(event, table):
+                self.stand_down()  # the same event again: the polls that the first one set up will answer
+                return
+            events = self._events()
+            events.put_rule(
+                Name=name,
+                ScheduleExpression="rate(1 minute)",
+                State="ENABLED",
+                Description=f"{event['RequestId']} {mode} {int(going_on.deadline)}",
+            )
+            answer = events.put_targets(
+                Rule=name,
+                Targets=[{"Id": "1", "Arn": self._function_arn, "Input": self._input(event, going_on, table)}],
+            )
+            if answer.get("FailedEntryCount"):
+                raise TableConflict(f"EventBridge refused the target of rule {name}.", "See the function's log.")
+        except (ClientError, BotoCoreError, SentinelError) as error:
+            self.Status = "FAILED"
+            self.Reason = str(from_aws(error, "Setting up the polls", table))
+            self._remove(name)
+            return
+        if "CrHelperPoll" not in event:
+            self._tell(f"{table}: handed over to {mode} invocations, one a minute", table=table, handed_over=True)
+            self.sweep()
+
+    def remove_rule(self, event: dict[str, Any], table: str = "") -> None:
+        """Removes the rule of this resource and table, whoever made it."""
+        self._remove(self.rule_name(event, table or event["Table"]))
+
+    def _remove(self, name: str) -> None:
+        events = self._events()
+        for call, params in (
+            (events.remove_targets, {"Rule": name, "Ids": ["1"]}),
+            (events.delete_rule, {"Name": name}),
+        ):
+            try:
+                call(**params)
+            except (ClientError, BotoCoreError) as error:
+                if not isinstance(error, ClientError) or error.response["Error"]["Code"] != GONE:
+                    self._tell(f"rule {name} could not be removed: {type(error).__name__}", level="ERROR")
+
+    def sweep(self) -> None:
+        """Removes rules of requests that died: each says in its description until when it may live."""
+        try:
+            rules = self._events().list_rules(NamePrefix=RULE_PREFIX)["Rules"]
+        except (ClientError, BotoCoreError) as error:
+            self._tell(f"stale rules could not be looked for: {type(error).__name__}", level="WARNING")
+            return
+        for rule in rules:
+            deadline = rule.get("Description", "").rpartition(" ")[2]
+            if deadline.isdigit() and int(deadline) + 3600 < self._clock():
+                self._tell(f"removing the stale rule {rule['Name']}")
+                self._remove(rule["Name"])
+
+
+def _unchanged(event: dict[str, Any], going_on: HandOver) -> bool:
+    """Whether a poll goes on as it came, so that its rule need not be written again."""
+    same_mode = "CrHelperPoll" in event and bool(event.get("Detached")) == going_on.detached
+    return same_mode and event["CrHelperData"] == {**going_on.carried, "deadline": going_on.deadline}
+
+
+def _fit(body: dict[str, Any], reason: str) -> bytes:
+    """The answer as bytes, its reason cut at the end so that the whole stays within CloudFormation's size."""
+
+    def encoded(text: str) -> bytes:
+        return json.dumps({**body, "Reason": text}, ensure_ascii=False).encode("utf-8", "replace")
+
+    whole = encoded(reason)
+    while len(whole) > MAX_BODY and reason:
+        over = len(whole) - MAX_BODY
+        reason = reason[: max(0, len(reason) - max(over // 4, 2))].rstrip("… ") + "…"
+        if reason == "…":
+            reason = ""
+        whole = encoded(reason)
+    return whole
