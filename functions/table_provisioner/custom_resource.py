@@ -35,6 +35,8 @@ MAX_INPUT = 8192  # characters of an EventBridge target's Input
 MAX_BODY = 4096  # bytes of an answer to CloudFormation
 RESPONSE_HOST = re.compile(r"cloudformation-custom-resource-response-[a-z0-9-]+\.s3[a-z0-9.-]*\.amazonaws\.com(\.cn)?")
 REQUIRED = ("RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId", "ResourceProperties")
+# A poll this long after its deadline belongs to a request that died without removing its rule.
+STALE_SECONDS = 3600.0
 # Properties that are applied before the hand-over: a policy alone may be larger than a target's input.
 NOT_CARRIED = ("Tags", "ResourcePolicy", "ContributorInsightsSpecification", "KinesisStreamSpecification")
 
@@ -155,6 +157,9 @@ class CustomResource(CfnResource):
             raise InvalidEvent("The ResponseURL's host is not one of CloudFormation's response buckets.")
         self._hand_over, self._answered, self._stood_down, self.NoEcho = None, detached, False, False
         self._function_arn = context.invoked_function_arn
+        if polling and self._clock() > event["CrHelperData"]["deadline"] + STALE_SECONDS:
+            self.remove_rule(event)  # its request died: nobody waits for this answer any more
+            return
         super().__call__(unpack(event) if polling else dict(event), context)
 
     # -------------------------------------------------------------- what crhelper calls
@@ -313,7 +318,6 @@ class CustomResource(CfnResource):
             return
         if "CrHelperPoll" not in event:
             self._tell(f"{table}: handed over to {mode} invocations, one a minute", table=table, handed_over=True)
-            self.sweep()
 
     def remove_rule(self, event: dict[str, Any], table: str = "") -> None:
         """Removes the rule of this resource and table, whoever made it."""
@@ -330,19 +334,6 @@ class CustomResource(CfnResource):
             except (ClientError, BotoCoreError) as error:
                 if not isinstance(error, ClientError) or error.response["Error"]["Code"] != GONE:
                     self._tell(f"rule {name} could not be removed: {type(error).__name__}", level="ERROR")
-
-    def sweep(self) -> None:
-        """Removes rules of requests that died: each says in its description until when it may live."""
-        try:
-            rules = self._events().list_rules(NamePrefix=RULE_PREFIX)["Rules"]
-        except (ClientError, BotoCoreError) as error:
-            self._tell(f"stale rules could not be looked for: {type(error).__name__}", level="WARNING")
-            return
-        for rule in rules:
-            deadline = rule.get("Description", "").rpartition(" ")[2]
-            if deadline.isdigit() and int(deadline) + 3600 < self._clock():
-                self._tell(f"removing the stale rule {rule['Name']}")
-                self._remove(rule["Name"])
 
 
 def _unchanged(event: dict[str, Any], going_on: HandOver) -> bool:
