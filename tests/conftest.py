@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from deployment import build
 from engines import DynamoDBLocal, MiniStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -41,3 +43,9 @@ def dynamodb(dynamodb_local: DynamoDBLocal) -> DynamoDBClient:
 def ministack() -> Iterator[MiniStack]:
     with MiniStack() as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `sam build` makes: the template, and a folder for each function and layer."""
+    return build(tmp_path_factory.mktemp("built")).parent

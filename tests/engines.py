@@ -1,19 +1,22 @@
-"""The engines that tests, benchmarks and the demo run against: DynamoDB Local and MiniStack.
+"""The engines that tests, benchmarks and the demo run against: DynamoDB Local, MiniStack, the Lambda runtime emulator.
 
-Both listen on 127.0.0.1 only, on a port that the system chooses, so any number of them can run beside each other.
-Both are context managers, and end with the process that started them even where that one is killed.
+Each is a context manager and listens on 127.0.0.1 only, on a port of its own, so any number can run beside each other.
+DynamoDB Local and MiniStack end with the process that started them even where that one is killed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -45,7 +48,13 @@ class _Process:
     """A server process, its output in a file, ended by its process id."""
 
     def __init__(
-        self, command: list[str], *, env: dict[str, str], output: Path, pass_fds: tuple[int, ...] = ()
+        self,
+        command: list[str],
+        *,
+        env: dict[str, str],
+        output: Path,
+        pass_fds: tuple[int, ...] = (),
+        cwd: Path | None = None,
     ) -> None:
         self.output = output
         # Its standard input is a pipe from here: the servers end when it does, whatever became of this process.
@@ -56,6 +65,7 @@ class _Process:
             stdout=output.open("wb"),
             stderr=subprocess.STDOUT,
             pass_fds=pass_fds,
+            cwd=cwd,
             start_new_session=True,  # a Ctrl-C in the terminal is for us; we end the server when we have cleaned up
         )
 
@@ -67,13 +77,14 @@ class _Process:
         if (status := self._process.poll()) is not None:
             raise EngineFailed(f"{name} ended with status {status}:\n{self.output.read_text(errors='replace')[-2000:]}")
 
-    def end(self) -> None:
+    def end(self, *, wait: float = 15) -> None:
+        """Closes its standard input, and waits for it; kills it, and what it started, when that takes too long."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            self._process.wait(15)
+            self._process.wait(wait)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 
@@ -195,7 +206,7 @@ class MiniStack:
     def __enter__(self) -> Self:
         python = ROOT / ".venvs" / "ministack" / "bin" / "python"
         if not python.exists():
-            raise EngineFailed("MiniStack is not installed; run: make .venvs/ministack")
+            raise EngineFailed("MiniStack is not installed; run: make .venvs/ministack/installed")
         self._folder = tempfile.TemporaryDirectory(prefix="ministack-")
         folder = Path(self._folder.name)
         authority = trustme.CA()
@@ -265,3 +276,71 @@ class MiniStack:
     def __exit__(self, *_: object) -> None:
         self._process.end()
         self._folder.cleanup()
+
+
+class LambdaEmulator:
+    """A built function behind the Lambda runtime API, as the service runs it: one event at a time, one environment.
+
+    `artifact` and `layers` are folders that `sam build` made, `environment` the function's own variables.
+    """
+
+    def __init__(self, artifact: Path, layers: list[Path], environment: dict[str, str]) -> None:
+        self._artifact = artifact
+        self._layers = layers
+        self._environment = environment
+
+    def __enter__(self) -> Self:
+        emulator = ROOT / ".venvs/sam/lib/python3.13/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
+        python = ROOT / ".venvs/runtime/bin/python"
+        for path in (emulator, python):
+            if not path.exists():
+                raise EngineFailed(f"{path} is missing; run: make .venvs/sam/installed .venvs/runtime/installed")
+        self._folder = tempfile.TemporaryDirectory(prefix="lambda-")
+        ports = [_free_port(), _free_port()]
+        self.endpoint = f"http://127.0.0.1:{ports[0]}/2015-03-31/functions/function/invocations"
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": self._folder.name,
+            "AWS_REGION": REGION,
+            **CREDENTIALS,
+            "AWS_LAMBDA_FUNCTION_NAME": self._artifact.name,
+            "LAMBDA_TASK_ROOT": str(self._artifact),
+            # The service puts the function before the layers, too.
+            "PYTHONPATH": os.pathsep.join([str(self._artifact), *(str(layer / "python") for layer in self._layers)]),
+            "PYTHONDONTWRITEBYTECODE": "1",  # /var/task and /opt are read-only
+            **self._environment,
+        }
+        command = [str(emulator), "--runtime-interface-emulator-address", f"127.0.0.1:{ports[0]}"]
+        command += ["--runtime-api-address", f"127.0.0.1:{ports[1]}", str(python), "-m", "awslambdaric", "app.handler"]
+        self._process = _Process(command, env=env, output=Path(self._folder.name, "output"), cwd=self._artifact)
+        try:
+            for _ in _until(30, "the Lambda emulator to listen"):
+                self._process.check_alive("the Lambda emulator")
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", ports[0])) == 0:
+                        break
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    @property
+    def output(self) -> str:
+        """What the emulator and the function printed so far."""
+        return self._process.output.read_text(errors="replace")
+
+    def invoke(self, event: object) -> Any:
+        """The function's answer, or, for one that raised, an object with `errorType` and `errorMessage`."""
+        request = urllib.request.Request(self.endpoint, data=json.dumps(event).encode())  # noqa: S310 - ours
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.end(wait=0)  # it does not heed its standard input
+        self._folder.cleanup()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,89 @@
+"""The application built by `sam build`, deployed by `sam deploy`, and invoked: for tests, benchmarks and the demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from engines import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from engines import MiniStack
+
+
+class SamFailed(Exception):
+    """SAM ended with an error; the message ends with what it printed."""
+
+
+class FunctionFailed(Exception):
+    """A function raised: `type` is its class's name, unless the engine hides that, `message` what it said."""
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(f"{type}: {message}")
+        self.type = type
+        self.message = message
+
+
+def sam(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Runs SAM in the project's folder, and gives what it printed."""
+    bin_folder = ROOT / ".venvs" / "sam" / "bin"
+    env = {
+        **os.environ,
+        **(environment or {}),
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # sam itself, and the python3.13 that builds
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "1",
+    }
+    done = subprocess.run(  # noqa: S603
+        [str(bin_folder / "sam"), *arguments],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SamFailed(f"sam {' '.join(arguments)} ended with status {done.returncode}:\n{done.stdout[-6000:]}")
+    return done.stdout
+
+
+def build(folder: Path) -> Path:
+    """Builds the application into `folder`, and gives the built template."""
+    sam("build", "--build-dir", str(folder))
+    return folder / "template.yaml"
+
+
+class Stack:
+    """A deployed stack: its `outputs`, and its functions by their logical ids."""
+
+    def __init__(self, engine: MiniStack, name: str) -> None:
+        self.name = name
+        self._lambda = engine.client("lambda")
+        [stack] = engine.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        self.outputs: dict[str, str] = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+
+    def invoke(self, function: str, event: object) -> Any:
+        """The answer of the function with the logical id `function`; FunctionFailed when it raised."""
+        answer = self._lambda.invoke(FunctionName=self.outputs[f"{function}Name"], Payload=json.dumps(event))
+        payload = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise FunctionFailed(payload["errorType"], payload["errorMessage"])
+        return payload
+
+
+def deploy(engine: MiniStack, template: Path, name: str, **parameters: str) -> Stack:
+    """Deploys `template` as the stack `name`; SamFailed with the failed resources' reasons when it cannot."""
+    overrides = [f"{key}={value}" for key, value in parameters.items()]
+    arguments = ["deploy", "--template-file", str(template), "--stack-name", name]
+    arguments += ["--config-file", str(ROOT / "samconfig.toml")]
+    if overrides:
+        arguments += ["--parameter-overrides", *overrides]
+    sam(*arguments, environment=engine.environment)
+    return Stack(engine, name)
