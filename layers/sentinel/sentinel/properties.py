@@ -138,7 +138,7 @@ class _Tag(_Cfn, frozen=True):
     value: str
 
 
-class _Properties(_Cfn, frozen=True):
+class Properties(_Cfn, frozen=True):
     """The properties of `Custom::DynamoDBTable`, as declared."""
 
     schema: Literal["approval", "breakglass", "session"] | None = None
@@ -169,7 +169,7 @@ class _Properties(_Cfn, frozen=True):
     service_timeout: Annotated[int, Meta(ge=1, le=3600)] | None = None
 
 
-_FIELDS = {f.encode_name: f for f in msgspec.structs.fields(_Properties)}
+_FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Properties)}
 # Without the None of "not declared", which is no value that a template could give.
 _FIELD_TYPES = {
     name: Union[*(t for t in get_args(f.type) if t is not NoneType)] if NoneType in get_args(f.type) else f.type
@@ -260,7 +260,7 @@ def _kind(value: object) -> str:
     return "nothing" if value is None else names.get(type(value), type(value).__name__)
 
 
-def _decode(properties: dict[str, Any]) -> tuple[_Properties, list[str]]:
+def _decode(properties: dict[str, Any]) -> tuple[Properties, list[str]]:
     """Each property by itself, since msgspec stops at the first fault and the contract wants one for each."""
     values: dict[str, Any] = {}
     faults: list[str] = []
@@ -279,7 +279,7 @@ def _decode(properties: dict[str, Any]) -> tuple[_Properties, list[str]]:
             faults.append(f"{name}{path.rstrip('`')}: {_readable(text)}")
         except RecursionError:
             faults.append(f"{name}: nested too deeply")
-    return _Properties(**values), faults
+    return Properties(**values), faults
 
 
 def _unknown(name: str) -> str:
@@ -309,7 +309,7 @@ def _readable(text: str) -> str:
     return text
 
 
-def _build(declared: _Properties, failed: set[str]) -> tuple[TableSchema, list[str]]:
+def _build(declared: Properties, failed: set[str]) -> tuple[TableSchema, list[str]]:
     """The schema that is declared, and the faults that only show between two properties."""
     faults: list[str] = []
     kinds = _attribute_types(declared, faults)
@@ -406,7 +406,7 @@ def _build(declared: _Properties, failed: set[str]) -> tuple[TableSchema, list[s
     return schema, faults
 
 
-def _attribute_types(declared: _Properties, faults: list[str]) -> dict[str, KeyType]:
+def _attribute_types(declared: Properties, faults: list[str]) -> dict[str, KeyType]:
     kinds: dict[str, KeyType] = {}
     for number, definition in enumerate(declared.attribute_definitions or []):
         name = definition.attribute_name
