@@ -34,10 +34,13 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="
     logical_id: str | None = None
 
 
+Event = Status | Plan
+
+
 def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
     """`status` gives the table's status or NOT_FOUND; `plan` the steps that a deploy would take, in order."""
     try:
-        request: Status | Plan = msgspec.convert(event, Status | Plan)
+        request: Event = msgspec.convert(event, Event)
     except msgspec.ValidationError as error:
         raise InvalidEvent(
             f"Not an event of this function: {error}.",

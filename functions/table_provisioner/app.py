@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import msgspec
 from aws_lambda_powertools import Logger
 from custom_resource import CustomResource
 from sentinel.errors import InvalidEvent
@@ -16,6 +17,15 @@ from table_resource import TableResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class Create(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="create"):
+    """`{"action": "create", "properties": {…}}`"""
+
+    properties: dict[str, Any]
+
+
+Event = Create
 
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
 logger = Logger()
@@ -57,17 +67,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
     if isinstance(event, dict) and "RequestType" in event:
         resource(event, context)
         return None
-    properties = _create(event)
-    declaration = read_properties(properties, name_prefix=PREFIX)
+    declaration = read_properties(_create(event).properties, name_prefix=PREFIX)
     goal = Goal(schema=declaration.schema, existing=declaration.existing)
     result = provisioner().create_as(goal)
     return {"table_name": result.table_name, "status": result.status, "arn": result.arn, "error": result.error}
 
 
-def _create(event: Any) -> Any:
-    if not isinstance(event, dict) or event.get("action") != "create" or set(event) != {"action", "properties"}:
+def _create(event: Any) -> Event:
+    try:
+        return msgspec.convert(event, Event)
+    except msgspec.ValidationError as error:
         raise InvalidEvent(
-            "This function takes CloudFormation's custom resource events, and the action 'create' with 'properties'.",
-            'Send {"action": "create", "properties": {…}}; plan and status are the planner\'s.',
-        )
-    return event["properties"]
+            f"Not an event of this function: {error}.",
+            "It takes CloudFormation's custom resource events, and 'create' with 'properties'; 'plan' and 'status' are"
+            " the planner's.",
+        ) from None
