@@ -40,13 +40,13 @@ test: java lint ## all checks: lint, types, unit, DynamoDB Local, runtime emulat
 lint: .venv/installed .venvs/sam/installed ## ruff, mypy --strict, cfn-lint
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m mypy $(wildcard layers/sentinel/sentinel functions tests examples benchmarks)
+	$(PYTHON) -m mypy $(wildcard layers/sentinel/sentinel functions tests examples benchmarks schemas cli)
 	.venvs/sam/bin/cfn-lint template.yaml examples/*.yaml
 
 PYTEST = $(PYTHON) -m pytest --cov --cov-append --cov-report=
 
 .PHONY: unit
-unit: .venv/installed ## rules and plans, with moto and hypothesis
+unit: .venv/installed .venvs/sam/installed ## rules and plans, with moto and hypothesis
 	$(PYTEST) tests/unit
 
 .PHONY: dynamodb
@@ -62,6 +62,10 @@ stack: java .venv/installed .venvs/sam/installed .venvs/ministack/installed ## t
 	$(PYTEST) tests/stack
 
 # ---------------------------------------------------------------- housekeeping
+
+.PHONY: schemas
+schemas: .venv/installed ## write schemas/ anew from the code's types
+	@$(PYTHON) schemas/generate.py
 
 .PHONY: requirements
 requirements: $(UV:.venvs/%=.venvs/uv/installed) ## pin every requirements.in anew, with hashes
