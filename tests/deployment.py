@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import WaiterError
 from engines import ROOT
 
 if TYPE_CHECKING:
@@ -76,6 +78,40 @@ class Stack:
         if "FunctionError" in answer:
             raise FunctionFailed(payload["errorType"], payload["errorMessage"])
         return payload
+
+
+class StackFailed(Exception):
+    """CloudFormation rolled back; the message has each failed resource's reason."""
+
+
+def put_stack(engine: MiniStack, name: str, template: str, **parameters: str) -> Stack:
+    """Creates or updates a stack from a template that needs no build; StackFailed when that is rolled back."""
+    cloudformation = engine.client("cloudformation")
+    stacks = cloudformation.describe_stacks()["Stacks"]
+    there = any(stack["StackName"] == name and stack["StackStatus"] != "DELETE_COMPLETE" for stack in stacks)
+    write = cloudformation.update_stack if there else cloudformation.create_stack
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    begun = datetime.now(UTC)
+    write(StackName=name, TemplateBody=template, Parameters=given)
+    waiter = cloudformation.get_waiter("stack_update_complete" if there else "stack_create_complete")
+    try:
+        waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 600})
+    except WaiterError as error:
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        failed = [
+            event for event in events if event["ResourceStatus"].endswith("_FAILED") and event["Timestamp"] >= begun
+        ]
+        reasons = [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in failed]
+        raise StackFailed("\n".join(reasons)) from error
+    return Stack(engine, name)
+
+
+def delete_stack(engine: MiniStack, name: str) -> None:
+    """Deletes a stack, and waits until it is gone."""
+    cloudformation = engine.client("cloudformation")
+    cloudformation.delete_stack(StackName=name)
+    waiter = cloudformation.get_waiter("stack_delete_complete")
+    waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 600})
 
 
 def deploy(engine: MiniStack, template: Path, name: str, **parameters: str) -> Stack:

@@ -1,0 +1,255 @@
+"""The whole application on an AWS that runs on this machine: built, deployed, used, and removed again.
+
+Run it with `make demo`. What is shown is what the deployed functions answered.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from deployment import FunctionFailed, Stack, build, delete_stack, deploy
+from engines import ROOT, MiniStack
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+console = Console(highlight=False, width=min(Console().width, 100))
+
+
+def main() -> None:
+    console.print()
+    console.print("[bold]Sentinel for SAM[/]  the memory of a just-in-time access system")
+    with TemporaryDirectory(prefix="sentinel-demo-") as folder, MiniStack() as engine:
+        note(f"on MiniStack, an AWS within this machine; no account is involved ({engine.endpoint})")
+
+        chapter("The application, built and deployed")
+        with step("sam build"):
+            template = build(Path(folder))
+        with step("sam deploy"):
+            sentinel = deploy(engine, template, "sentinel")
+        show_tables(engine, sentinel)
+
+        chapter("A request and its approval")
+        show_request(sentinel)
+
+        chapter("Glass broken at night")
+        show_break_glass(sentinel)
+
+        chapter("A session")
+        show_session(sentinel)
+
+        chapter("A table of another stack")
+        show_other_stack(engine, sentinel)
+
+        chapter("Everything removed")
+        remove(engine, "orders", "sentinel")
+    console.print()
+    console.print("Next: [bold]make deploy[/] does the same in the account of your AWS credentials.")
+    console.print()
+
+
+def show_tables(engine: MiniStack, sentinel: Stack) -> None:
+    tables = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("table", "status", "indexes", "ttl", "backups", "protected"):
+        tables.add_column(heading)
+    dynamodb = engine.client("dynamodb")
+    for name in (sentinel.outputs[f"{record}TableName"] for record in ("Requests", "BreakGlass", "Sessions")):
+        status = sentinel.invoke("TablePlannerFunction", {"action": "status", "table_name": name})["status"]
+        table = dynamodb.describe_table(TableName=name)["Table"]
+        ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        tables.add_row(
+            name,
+            Text(status, "green"),
+            "\n".join(index["IndexName"] for index in table["GlobalSecondaryIndexes"]),
+            ttl["AttributeName"],
+            backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"].lower(),
+            "yes" if table["DeletionProtectionEnabled"] else "no",
+        )
+    show(tables)
+
+
+def show_request(sentinel: Stack) -> None:
+    request = sentinel.invoke(
+        "RequestsFunction",
+        {
+            "action": "create",
+            "requester": "alice",
+            "profile": "production-read",
+            "justification": "Customer 4711 cannot log in, see ticket 81.",
+            "duration_seconds": 3600,
+        },
+    )
+    said("alice asks for production-read, one hour", f"{request['status']}, id {request['id']}")
+    decide = {"action": "approve", "id": request["id"]}
+    refused("alice approves it herself", sentinel, "ApprovalsFunction", {**decide, "approver": "alice"})
+    approved = sentinel.invoke("ApprovalsFunction", {**decide, "approver": "bob", "comment": "Until five."})
+    said("bob approves", f"{approved['status']} by {approved['approver']}: {approved['approver_comment']}")
+    refused("carol denies it now", sentinel, "ApprovalsFunction", {**decide, "action": "deny", "approver": "carol"})
+    for person, profile in (("alice", "billing-read"), ("dave", "production-read")):
+        event = {"action": "create", "requester": person, "profile": profile, "duration_seconds": 900}
+        sentinel.invoke("RequestsFunction", {**event, "justification": "Looking into a failed payment."})
+        said(f"{person} asks for {profile}")
+    listed = sentinel.invoke("RequestsFunction", {"action": "list", "by": "requester", "value": "alice"})
+    show_records(
+        "requests of alice, newest first", listed["requests"], "id", "profile", "status", "created_at", "approver"
+    )
+
+
+def show_break_glass(sentinel: Stack) -> None:
+    event = sentinel.invoke(
+        "BreakGlassFunction",
+        {
+            "action": "invoke",
+            "invoker": "erin",
+            "profile": "production-admin",
+            "reason_code": "incident",
+            "justification": "Payments are down and nobody who may approve answers.",
+            "duration_seconds": 1800,
+        },
+    )
+    said("erin breaks the glass for production-admin", f"{event['status']}, id {event['id']}")
+    active = {"action": "active", "invoker": "erin", "profile": "production-admin"}
+    said("is it in use?", f"yes, until {sentinel.invoke('BreakGlassFunction', active)['expires_at']}")
+    close = {"action": "close", "id": event["id"], "closed_by": "frank", "reason": "Payments are up again."}
+    closed = sentinel.invoke("BreakGlassFunction", close)
+    said("frank closes it", f"{closed['status']}: {closed['closed_reason']}")
+    count = {"action": "count", "by": "invoker", "value": "erin", "since": event["created_at"]}
+    said("how often did erin, since then?", f"{sentinel.invoke('BreakGlassFunction', count)['count']} time")
+
+
+def show_session(sentinel: Stack) -> None:
+    session = sentinel.invoke(
+        "SessionsFunction",
+        {
+            "action": "start",
+            "user": "alice",
+            "profile": "production-read",
+            "server_instance_id": "bastion-1",
+            "source_identity": "alice@example.com",
+            "device_id": "laptop-7",
+        },
+    )
+    said("alice's session starts", f"{session['status']}, id {session['id']}")
+    touch = {"action": "touch", "id": session["id"]}
+    for _ in range(3):
+        touched = sentinel.invoke("SessionsFunction", touch)
+    said("used three times", f"{touched['request_count']} requests counted")
+    revoke = {"action": "revoke", "id": session["id"], "revoked_by": "bob", "reason": "The hour is over."}
+    said("bob revokes it", sentinel.invoke("SessionsFunction", revoke)["status"])
+    refused("used once more", sentinel, "SessionsFunction", touch)
+
+
+def show_other_stack(engine: MiniStack, sentinel: Stack) -> None:
+    first, second = ROOT / "examples" / "orders.yaml", ROOT / "examples" / "orders-four-index-changes.yaml"
+    note(f"{first.relative_to(ROOT)} takes the provisioner from the export {sentinel.name}-TableServiceToken")
+    with step("sam deploy"):
+        orders = deploy(engine, first, "orders")
+    name = orders.outputs["TableName"]
+    status = sentinel.invoke("TablePlannerFunction", {"action": "status", "table_name": name})["status"]
+    said(f"the planner on {name}", f"{status}, {indexes(engine, name)}")
+    note(f"what {second.relative_to(ROOT)} would change, in one update:")
+    event = {"action": "plan", "properties": properties(second), "old_properties": properties(first)}
+    for line in sentinel.invoke("TablePlannerFunction", event)["summary"].splitlines():
+        show(Text(f"  {line}", {"+": "green", "-": "red", "~": "yellow"}.get(line.strip()[:1], "")))
+    with step("sam deploy"):
+        deploy(engine, second, "orders")
+    said(f"{name} now", indexes(engine, name))
+
+
+def properties(template: Path) -> dict[str, Any]:
+    """The properties of the template's table, as a deploy passes them on."""
+    resources = yaml.load(template.read_text(), TemplateLoader)["Resources"]  # noqa: S506 - a SafeLoader
+    return {key: value for key, value in resources["OrdersTable"]["Properties"].items() if key != "ServiceToken"}
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """Takes CloudFormation's short functions (`!Ref …`) for the text behind them."""
+
+
+TemplateLoader.add_multi_constructor("!", lambda loader, suffix, node: node.value)  # noqa: ARG005
+
+
+def indexes(engine: MiniStack, table_name: str) -> str:
+    table = engine.client("dynamodb").describe_table(TableName=table_name)["Table"]
+    return ", ".join(index["IndexName"] for index in table["GlobalSecondaryIndexes"])
+
+
+def remove(engine: MiniStack, *stacks: str) -> None:
+    dynamodb = engine.client("dynamodb")
+    for stack in stacks:
+        with step(f"stack {stack}"):
+            delete_stack(engine, stack)
+    kept = dynamodb.list_tables()["TableNames"]
+    said("tables outlive their stack by default", ", ".join(kept))
+    for name in kept:
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=name)
+    left = [
+        *dynamodb.list_tables()["TableNames"],
+        *(rule["Name"] for rule in engine.client("events").list_rules()["Rules"]),
+    ]
+    said("so they are removed one by one", f"left over: {', '.join(left) or 'nothing'}")
+
+
+def show_records(title: str, records: list[dict[str, Any]], *fields: str) -> None:
+    said(title)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for field in fields:
+        table.add_column(field)
+    for record in records:
+        table.add_row(*(str(record[field]) for field in fields))
+    show(table)
+
+
+def refused(what: str, stack: Stack, function: str, event: object) -> None:
+    """Shows the refusal of an event that has to be refused."""
+    try:
+        answer = stack.invoke(function, event)
+    except FunctionFailed as error:
+        said(what, error.message, style="yellow")
+    else:
+        raise AssertionError(f"{function} took what it has to refuse: {answer}")
+
+
+def chapter(title: str) -> None:
+    console.print()
+    console.print(Text(title, "bold"))
+
+
+def note(text: str) -> None:
+    show(Text(text, "dim"))
+
+
+def said(what: str, answer: str = "", *, style: str = "green") -> None:
+    row = Table.grid(padding=(0, 2, 0, 0))
+    row.add_column(width=40)
+    row.add_column()
+    row.add_row(what, Text(answer, style))
+    show(row)
+
+
+def show(what: Table | Text) -> None:
+    console.print(Padding(what, (0, 0, 0, 2)))
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Tells that `what` is going on, on a terminal, and how long it took."""
+    begun = time.monotonic()
+    with console.status(f"{what} …"):
+        yield
+    said(what, f"{time.monotonic() - begun:.0f} s", style="dim")
+
+
+if __name__ == "__main__":
+    main()

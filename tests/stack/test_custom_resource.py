@@ -1,0 +1,150 @@
+"""Other stacks use `Custom::DynamoDBTable` through the export, with EventBridge's real minutes where it polls."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from deployment import FunctionFailed, Stack, StackFailed, delete_stack, put_stack
+from engines import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engines import DynamoDBLocal, MiniStack
+
+ORDERS = (ROOT / "examples" / "orders.yaml").read_text()
+ORDERS_FOUR_INDEX_CHANGES = (ROOT / "examples" / "orders-four-index-changes.yaml").read_text()
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest, ministack: MiniStack) -> Iterator[str]:
+    """A name for the test's stack, which is deleted afterwards."""
+    name = request.node.name.split("[")[0].replace("_", "-")
+    yield name
+    stacks = ministack.client("cloudformation").list_stacks()["StackSummaries"]
+    if any(stack["StackName"] == name and stack["StackStatus"] != "DELETE_COMPLETE" for stack in stacks):
+        delete_stack(ministack, name)
+
+
+def table_stack(**properties: Any) -> str:
+    """A template with one table, which takes the provisioner from the stack `sentinel`."""
+    token = {"Fn::ImportValue": "sentinel-TableServiceToken"}
+    resource = {"Type": "Custom::DynamoDBTable", "Properties": {"ServiceToken": token, **properties}}
+    return json.dumps(
+        {
+            "Resources": {"Table": resource},
+            "Outputs": {
+                "Ref": {"Value": {"Ref": "Table"}},
+                **{
+                    attribute: {"Value": {"Fn::GetAtt": ["Table", attribute]}}
+                    for attribute in ("Arn", "TableName", "Status")
+                },
+            },
+        }
+    )
+
+
+SIMPLE = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+}
+
+
+@pytest.mark.usefixtures("application")
+def test_ref_gives_the_name_and_getatt_the_rest(ministack: MiniStack, name: str) -> None:
+    stack = put_stack(ministack, name, table_stack(TableName="sentinel-simple", RemovalPolicy="Delete", **SIMPLE))
+    assert stack.outputs == {
+        "Ref": "sentinel-simple",
+        "TableName": "sentinel-simple",
+        "Arn": "arn:aws:dynamodb:us-east-1:123456789012:table/sentinel-simple",
+        "Status": "CREATED",
+    }
+
+
+@pytest.mark.usefixtures("application")
+@pytest.mark.parametrize(("policy", "left"), [("Delete", False), ("Retain", True)])
+def test_removal_policy_says_whether_the_table_outlives_its_stack(
+    ministack: MiniStack, name: str, policy: str, left: bool
+) -> None:
+    table_name = f"sentinel-{policy.lower()}"
+    put_stack(ministack, name, table_stack(TableName=table_name, RemovalPolicy=policy, **SIMPLE))
+    delete_stack(ministack, name)
+    assert (table_name in ministack.client("dynamodb").list_tables()["TableNames"]) is left
+
+
+@pytest.mark.usefixtures("application")
+def test_a_wrong_template_fails_with_a_reason_that_names_each_fault_and_can_be_deleted(
+    ministack: MiniStack, name: str
+) -> None:
+    index = {"IndexName": "by-x", "KeySchema": SIMPLE["KeySchema"], "Projection": {"ProjectionType": "ALL"}}
+    wrong = {**SIMPLE, "GlobalSecondaryIndexes": [index, index], "Colour": "red", "TableName": "sentinel wrong"}
+    with pytest.raises(StackFailed) as caught:
+        put_stack(ministack, name, table_stack(**wrong))
+    for fault in ("Colour", "TableName", "by-x"):
+        assert fault in str(caught.value)
+    delete_stack(ministack, name)
+    assert "sentinel wrong" not in ministack.client("dynamodb").list_tables()["TableNames"]
+
+
+@pytest.mark.parametrize("event", [{}, [], "create", {"action": "drop"}, {"action": "create"}, {"properties": {}}])
+def test_the_provisioner_refuses_an_event_that_is_none(application: Stack, event: object) -> None:
+    with pytest.raises(FunctionFailed, match="INVALID_EVENT: "):
+        application.invoke("TableProvisionerFunction", event)
+
+
+def test_the_provisioner_creates_a_table_when_invoked_directly(application: Stack, ministack: MiniStack) -> None:
+    event = {"action": "create", "properties": {"TableName": "sentinel-direct", **SIMPLE}}
+    assert application.invoke("TableProvisionerFunction", event) == {
+        "table_name": "sentinel-direct",
+        "status": "CREATED",
+        "arn": "arn:aws:dynamodb:us-east-1:123456789012:table/sentinel-direct",
+        "error": None,
+    }
+    assert application.invoke("TableProvisionerFunction", event)["status"] == "EXISTS"
+    ministack.client("dynamodb").delete_table(TableName="sentinel-direct")
+
+
+@pytest.mark.usefixtures("application_on_dynamodb_local")
+def test_four_index_changes_in_one_update_outlast_the_first_invocation_and_are_polled_to_their_end(
+    ministack: MiniStack, slow_dynamodb_local: DynamoDBLocal, name: str
+) -> None:
+    """One index goes and three come, one after another, each build taking half a minute: the rule does the rest."""
+    dynamodb, rules = slow_dynamodb_local.client(), ministack.client("events")
+    put_stack(ministack, name, ORDERS, SentinelStackName="sentinel-local")
+    [index] = dynamodb.describe_table(TableName="sentinel-orders")["Table"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "by-customer"
+
+    cloudformation = ministack.client("cloudformation")
+    cloudformation.update_stack(
+        StackName=name,
+        TemplateBody=ORDERS_FOUR_INDEX_CHANGES,
+        Parameters=[{"ParameterKey": "SentinelStackName", "ParameterValue": "sentinel-local"}],
+    )
+    until(60, lambda: len(rules.list_rules()["Rules"]) == 1)
+    [rule] = rules.list_rules()["Rules"]
+    assert rule["Name"].startswith("sentinel-poll-")
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    until(400, lambda: status(ministack, name) == "UPDATE_COMPLETE")
+
+    table = dynamodb.describe_table(TableName="sentinel-orders")["Table"]
+    assert {index["IndexName"]: index["IndexStatus"] for index in table["GlobalSecondaryIndexes"]} == {
+        "by-product": "ACTIVE",
+        "by-state": "ACTIVE",
+        "by-warehouse": "ACTIVE",
+    }
+    assert rules.list_rules()["Rules"] == []
+
+
+def status(engine: MiniStack, name: str) -> Any:
+    return engine.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+
+
+def until(seconds: float, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
+        time.sleep(1)
