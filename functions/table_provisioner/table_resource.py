@@ -86,7 +86,8 @@ class TableResource:
             return goal.schema.table_name
         if event.get("Detached"):
             goal = structs.replace(goal, detached=True)
-        run = Run(self._provisioner(still_ours), goal, created=bool(carried.get("created")))
+        waiting = (str(carried.get("waiting_for", "")), float(carried.get("since", now)))
+        run = Run(self._provisioner(still_ours), goal, created=bool(carried.get("created")), waiting=waiting)
         remaining = now + context.get_remaining_time_in_millis() / 1000 - LAMBDA_MARGIN / 3
         until = min(now + POLL_SECONDS, carried["deadline"], remaining)
         outcome = run.until(until, stop_at_builds=goal.detached and not event.get("Detached"))

@@ -61,6 +61,8 @@ SHOWN_AFTER = 60.0
 TAGS_SHOWN_AFTER = 15.0
 # A call that fails for the moment is tried again by the next rounds, this many times in a row.
 MAX_FAILURES = 6
+# A wait is told in the log when it begins, then once in so many seconds.
+PROGRESS_SECONDS = 60.0
 MAX_REPEATS = 3
 
 # botocore's own retries carry short faults; the timeouts keep one call below any deadline of ours.
@@ -453,8 +455,16 @@ class Run:
     """One run towards a goal. It remembers only what the looks may show late: which calls were
     accepted, which tags were set, that the table was just made."""
 
-    def __init__(self, provisioner: TableProvisioner, goal: Goal, *, created: bool = False) -> None:
-        """`created`: an earlier invocation of the same request made the table."""
+    def __init__(
+        self,
+        provisioner: TableProvisioner,
+        goal: Goal,
+        *,
+        created: bool = False,
+        waiting: tuple[str, float] = ("", 0.0),
+    ) -> None:
+        """`created`: an earlier invocation of the same request made the table; `waiting`: what it was
+        waiting for when it ended, and since when."""
         self._provisioner = provisioner
         self._goal = goal
         self._clock = provisioner._clock
@@ -466,6 +476,7 @@ class Run:
         self._tags: dict[str, str | None] = {}
         self._postponed: dict[str, Step] = {}
         self._last_error: SentinelError | None = None
+        self._waiting, self._told = waiting, float("-inf")
         self.written: list[Step] = []
         self.arn = ""
         self.refused_owner = False
@@ -510,6 +521,7 @@ class Run:
                     raise
                 self._last_error = error
                 waiting_for = error.message
+            self._tell_progress(waiting_for, table)
             if not wait.sleep((waiting_for, table and table.status)):
                 return self._outcome(table, plan, done=False, waiting_for=waiting_for)
 
@@ -580,6 +592,23 @@ class Run:
             return left[0].waits_for(table) or f"{left[0].target}: accepted, does not show yet"
         return table.busy if table else "the new table does not show yet"
 
+    def _tell_progress(self, waiting_for: str, table: Table | None) -> None:
+        """A log line where the wait is a new one, then one a minute."""
+        now = self._clock()
+        if waiting_for != self._waiting[0]:
+            self._waiting = (waiting_for, now)
+        elif now - self._told < PROGRESS_SECONDS:
+            return
+        self._told = now
+        name, waited = self._goal.schema.table_name, now - self._waiting[1]
+        lasts = f", {waited / 60:.0f} min" if waited >= PROGRESS_SECONDS else ""
+        self._provisioner._tell(
+            f"{name}: waiting, {progress(self._goal, table) or waiting_for}{lasts}",
+            table=name,
+            waiting_for=waiting_for,
+            seconds=round(waited),
+        )
+
     # ---------------------------------------------------------- one step
 
     def _take(self, step: Step) -> None:
@@ -642,6 +671,18 @@ class Run:
             waiting_for,
             None if done else self._last_error,
         )
+
+
+def progress(goal: Goal, table: Table | None) -> str:
+    """How far the declared indexes are, such as "index 2 of 4: gsi-team backfilling"; empty while none is built."""
+    declared = [index.name for index in goal.schema.global_secondary_indexes]
+    there = table.indexes if table else {}
+    building = [name for name in declared if name in there and there[name].status == "CREATING"]
+    if not building or not table or table.status == "CREATING":
+        return ""
+    ready = sum(name in there and there[name].status == "ACTIVE" for name in declared)
+    phase = "backfilling" if there[building[0]].backfilling else "being made"
+    return f"index {ready + 1} of {len(declared)}: {building[0]} {phase}"
 
 
 def _key(step: Step) -> str:
