@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpsession import DEFAULT_CA_BUNDLE
 from crhelper import CfnResource
 from sentinel.errors import InvalidEvent, SentinelError, TableConflict, from_aws
 
@@ -61,9 +62,12 @@ def put_answer(url: str, body: bytes, *, sleep: Callable[[float], None] = time.s
     """Sends an answer to a presigned URL; gives the HTTP status, 0 where nothing got through.
 
     Timeouts and five tries with growing pauses, unlike crhelper's sender, which has no timeout
-    and never gives up. A 4xx is final: the URL has expired or is not what it should be.
+    and never gives up. A 4xx is final: the URL has expired or is not what it should be. Whom to trust is as for
+    every AWS call: AWS_CA_BUNDLE, or what botocore brings (the system's many authorities take longer to load than
+    all the looks at a table).
     """
-    pool = urllib3.PoolManager(ssl_context=ssl.create_default_context(), timeout=urllib3.Timeout(connect=3, read=10))
+    context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or DEFAULT_CA_BUNDLE)
+    pool = urllib3.PoolManager(ssl_context=context, timeout=urllib3.Timeout(connect=3, read=10))
     status = 0
     for attempt in range(5):
         if attempt:
@@ -225,7 +229,12 @@ class CustomResource(CfnResource):
         self._answered = True
         code = self._sender(self._response_url, text)
         level = "INFO" if 200 <= code < 300 else "ERROR"
-        self._tell(f"answered {body['Status']} to CloudFormation, HTTP {code or 'not reached'}", level=level)
+        self._tell(
+            f"answered {body['Status']} to CloudFormation, HTTP {code or 'not reached'}",
+            level=level,
+            table=body["PhysicalResourceId"],
+            answered=body["Status"],
+        )
 
     # -------------------------------------------------------------- the rule
 

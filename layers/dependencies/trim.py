@@ -1,0 +1,116 @@
+"""Takes out of the installed dependencies what the functions of this application never use: run by the layer's build.
+
+    python trim.py FOLDER
+
+botocore brings the models of some 400 services and the certificate authorities of the whole web as of 2017. Reading
+them is a third of a cold start, so what stays is:
+
+- models: the services of `SERVICES`, with all their operations, without documentation, uncompressed;
+- endpoints.json: those services;
+- cacert.pem: the authorities that sign AWS's endpoints, now or formerly. `AWS_CA_BUNDLE` still replaces it;
+- of Powertools: what Logger and Metrics import.
+
+Modules that botocore and boto3 import stay, used or not: this removes files, it changes no code.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+# Service → API version. Functions name no other.
+SERVICES = {"dynamodb": "2012-08-10", "events": "2015-10-07", "kms": "2014-11-01"}
+DATA = ("endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json")
+# AWS signs its endpoints by Amazon Trust Services, whose chains may end at Starfield's roots; some endpoints (China's
+# among them) had certificates of DigiCert.
+AUTHORITIES = re.compile(r'# Label: "(Amazon|Starfield|DigiCert) ')
+
+UTILITIES = ("jmespath_utils", "typing")
+UNUSED = (
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/metrics/provider/datadog",
+    "bin",
+    "boto3/data",
+    "boto3/dynamodb",
+    "boto3/ec2",
+    "boto3/examples",
+    "boto3/s3",
+    "dateutil/zoneinfo/dateutil-zoneinfo.tar.gz",
+    "urllib3/contrib/emscripten",
+)
+
+
+def trim_models(data: Path) -> None:
+    for entry in data.iterdir():
+        if entry.is_dir() and entry.name not in SERVICES:
+            shutil.rmtree(entry)
+        elif entry.is_file() and entry.name not in DATA:
+            entry.unlink()
+    for service, version in SERVICES.items():
+        for folder in (data / service).iterdir():
+            if folder.name != version:
+                shutil.rmtree(folder)
+        for file in (data / service / version).iterdir():
+            kind = file.name.partition(".")[0]
+            if kind in ("service-2", "endpoint-rule-set-1"):
+                text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+                write(file.with_name(f"{kind}.json"), undocumented(json.loads(text)))
+            if kind not in ("service-2", "endpoint-rule-set-1") or file.suffix == ".gz":
+                file.unlink()
+    endpoints = json.loads((data / "endpoints.json").read_bytes())
+    for partition in endpoints["partitions"]:
+        partition["services"] = {
+            name: partition["services"][name] for name in SERVICES if name in partition["services"]
+        }
+    write(data / "endpoints.json", endpoints)
+
+
+def undocumented(model: Any) -> Any:
+    """The model without its texts; a member that is called `documentation` stays, since only texts go."""
+    if isinstance(model, dict):
+        return {
+            key: undocumented(value)
+            for key, value in model.items()
+            if not (key == "documentation" and isinstance(value, str))
+        }
+    if isinstance(model, list):
+        return [undocumented(value) for value in model]
+    return model
+
+
+def trim_authorities(bundle: Path) -> None:
+    # A certificate's comments precede it.
+    entries = re.findall(r"(?:^#.*\n)+-----BEGIN[^#]*-----END CERTIFICATE-----\n", bundle.read_text(), re.MULTILINE)
+    kept = [entry for entry in entries if AUTHORITIES.search(entry)]
+    if sum('"Amazon Root CA ' in entry for entry in kept) < 4:
+        raise SystemExit(f"{bundle} lacks Amazon's authorities: botocore changed how it brings them; see {__file__}")
+    bundle.write_text("\n".join(kept))
+
+
+def write(file: Path, value: object) -> None:
+    file.write_text(json.dumps(value, separators=(",", ":")))
+
+
+def trim_packages(folder: Path) -> None:
+    """Fails on what is not there any more, so that an upgrade is looked at."""
+    for name in UNUSED:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for entry in (folder / "aws_lambda_powertools" / "utilities").iterdir():
+        if entry.is_dir() and entry.name not in UTILITIES:
+            shutil.rmtree(entry)
+
+
+def main(folder: Path) -> None:
+    trim_packages(folder)
+    trim_models(folder / "botocore" / "data")
+    trim_authorities(folder / "botocore" / "cacert.pem")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
