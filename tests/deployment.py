@@ -116,7 +116,7 @@ def delete_stack(engine: MiniStack, name: str) -> None:
 
 def deploy(engine: MiniStack, template: Path, name: str, **parameters: str) -> Stack:
     """Deploys `template` as the stack `name`; SamFailed with the failed resources' reasons when it cannot."""
-    overrides = [f"{key}={value}" for key, value in parameters.items()]
+    overrides = [f'{key}="{value}"' for key, value in parameters.items()]  # quoted, since a value may be empty
     arguments = ["deploy", "--template-file", str(template), "--stack-name", name]
     arguments += ["--config-file", str(ROOT / "samconfig.toml")]
     if overrides:

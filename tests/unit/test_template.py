@@ -1,0 +1,85 @@
+"""The template's promises that no engine shows: defaults, partitions, boundaries, and the order of deletion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from engines import ROOT
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """Reads CloudFormation's short functions as the long ones: `!Sub x` as `{"Fn::Sub": "x"}`."""
+
+
+def long_form(loader: TemplateLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+TemplateLoader.add_multi_constructor("!", long_form)
+TEXT = (ROOT / "template.yaml").read_text()
+TEMPLATE: dict[str, Any] = yaml.load(TEXT, TemplateLoader)  # noqa: S506 - a SafeLoader
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: resource for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == kind}
+
+
+def test_every_parameter_has_the_default_that_was_promised() -> None:
+    assert {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()} == {
+        "RequestsTableName": "sentinel-requests",
+        "BreakGlassTableName": "sentinel-breakglass",
+        "SessionsTableName": "sentinel-sessions",
+        "TableNamePrefix": "sentinel-",
+        "KmsKeyArn": "",
+        "PointInTimeRecovery": "true",
+        "DeletionProtection": "true",
+        "InlineWaitSeconds": 240,
+        "LogRetentionDays": 30,
+        "PermissionsBoundary": "",
+        "DynamoDBEndpointUrl": "",
+    }
+
+
+def test_no_arn_is_bound_to_a_partition() -> None:
+    arns = [line for line in TEXT.splitlines() if "arn:" in line and "AllowedPattern" not in line]
+    assert arns
+    assert [line for line in arns if "arn:${AWS::Partition}:" not in line] == []
+
+
+def test_every_role_takes_the_permissions_boundary() -> None:
+    boundary = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+    roles = of_type("AWS::IAM::Role")
+    assert len(roles) == len(of_type("AWS::Serverless::Function"))
+    assert all(role["Properties"]["PermissionsBoundary"] == boundary for role in roles.values())
+
+
+def test_every_function_has_a_role_and_a_log_of_its_own() -> None:
+    for name, function in of_type("AWS::Serverless::Function").items():
+        own = name.removesuffix("Function")
+        assert function["Properties"]["Role"] == {"Fn::GetAtt": f"{own}Role.Arn"}
+        assert function["Properties"]["LoggingConfig"]["LogGroup"] == {"Ref": f"{own}LogGroup"}
+        assert TEMPLATE["Resources"][f"{own}LogGroup"]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_the_tables_go_before_what_the_provisioner_needs_to_answer_for_them() -> None:
+    """CloudFormation deletes in reverse order: function and role by the ServiceToken, the permission by DependsOn."""
+    tables = of_type("Custom::DynamoDBTable")
+    assert set(tables) == {"RequestsTable", "BreakGlassTable", "SessionsTable"}
+    for table in tables.values():
+        assert table["DependsOn"] == ["TableProvisionerPollPermission"]
+        assert table["Properties"]["ServiceToken"] == {"Fn::GetAtt": "TableProvisionerFunction.Arn"}
+        assert table["Properties"]["RemovalPolicy"] == "Retain"
+
+
+def test_cloudformation_waits_longer_than_the_provisioner() -> None:
+    longest = 3480  # TimeoutSeconds' upper bound
+    assert all(table["Properties"]["ServiceTimeout"] > longest for table in of_type("Custom::DynamoDBTable").values())
+    function = TEMPLATE["Resources"]["TableProvisionerFunction"]["Properties"]
+    assert function["Timeout"] > TEMPLATE["Parameters"]["InlineWaitSeconds"]["MaxValue"]
