@@ -1,0 +1,1 @@
+"""`sentinel-sam`: the functions of Sentinel for SAM, from a terminal."""

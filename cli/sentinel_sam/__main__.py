@@ -1,0 +1,3 @@
+from sentinel_sam.commands import main
+
+main()

@@ -1,0 +1,407 @@
+"""`sentinel-sam`: what it sends, what it shows, how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import tomllib
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from click.testing import CliRunner, Result
+from engines import ROOT
+from sentinel_sam import show, stack
+from sentinel_sam.commands import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REQUEST = {
+    "id": "0123456789abcdef",
+    "requester": "ann",
+    "profile": "prod-admin",
+    "justification": "restart the billing workers",
+    "duration_seconds": 7200,
+    "status": "pending",
+    "created_at": "2026-11-21T02:08:00.123451Z",
+    "updated_at": "2026-11-21T02:08:00.123451Z",
+    "expires_at": "2026-11-22T02:08:00.123451Z",
+    "approver": "",
+    "approver_comment": "",
+}
+PLAN = {
+    "table_name": "orders",
+    "would_create": False,
+    "up_to_date": False,
+    "global_secondary_indexes": [],
+    "ttl_attribute": None,
+    "billing_mode": None,
+    "steps": [{"action": "UpdateTable", "target": "gsi-team", "summary": "+ gsi-team  team  ALL"}],
+    "conflicts": [],
+    "unmanaged": ["index gsi-old"],
+    "assumes": [],
+    "summary": "+ gsi-team  team  ALL",
+}
+UP_TO_DATE = {**PLAN, "up_to_date": True, "steps": [], "summary": "orders is as declared", "unmanaged": []}
+TEMPLATE = """
+Parameters:
+  Name: {Type: String, Default: orders}
+  Protect: {Type: String}
+Conditions:
+  Protected: !Equals [!Ref Protect, "yes"]
+Resources:
+  Orders:
+    Type: Custom::DynamoDBTable
+    Properties:
+      ServiceToken: !ImportValue sentinel-TableServiceToken
+      TableName: !Sub sentinel-${Name}-${AWS::Region}
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      DeletionProtectionEnabled: !If [Protected, true, !Ref AWS::NoValue]
+  Other:
+    Type: AWS::SNS::Topic
+"""
+STACK_ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/orders-stack/5f0c"
+
+
+class Cloud:
+    """The clients of a stack whose functions answer by `answers`: an object, a function's error as text, or a list of
+    them in turn."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def __call__(self, service: str) -> Any:
+        assert service in ("lambda", "cloudformation")
+        return self
+
+    def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803 - boto3's name
+        if StackName == "orders-stack":
+            parameters = [{"ParameterKey": "Protect", "ParameterValue": "no"}]
+            return {"Stacks": [{"StackId": STACK_ID, "Parameters": parameters}]}
+        functions = ("TablePlanner", "Requests", "Approvals", "BreakGlass", "Sessions")
+        outputs = {f"{name}FunctionName": f"{StackName}-{name}" for name in functions}
+        outputs["TableServiceToken"] = "arn:aws:lambda:eu-central-1:123456789012:function:provisioner"
+        outputs |= {
+            f"{name}Name": f"{StackName}-{name}" for name in ("RequestsTable", "BreakGlassTable", "SessionsTable")
+        }
+        return {"Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in outputs.items()]}]}
+
+    def get_template(self, *, StackName: str, TemplateStage: str) -> Any:  # noqa: N803
+        assert (StackName, TemplateStage) == ("orders-stack", "Original")
+        return {"TemplateBody": TEMPLATE}
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> Any:  # noqa: N803
+        event = json.loads(Payload)
+        self.sent.append((FunctionName, event))
+        answer = self.answers[event["action"]]
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, str):
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps({"errorMessage": answer}).encode())}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    def runs(cloud: Cloud, *arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(main, arguments, obj=stack.Stack("sentinel", client=cloud), **options)
+
+    return runs
+
+
+# ------------------------------------------------------------------ requests
+
+
+def test_request_sends_seconds_and_an_id_of_its_own(run: Callable[..., Result]) -> None:
+    cloud = Cloud(create=REQUEST)
+    done = run(cloud, "request", "prod-admin", "--as", "ann", "-j", "restart the billing workers", "--for", "2h")
+    assert done.exit_code == 0, done.output
+    [(function, event)] = cloud.sent
+    assert function == "sentinel-Requests"
+    assert len(event.pop("id")) == 16
+    assert event == {
+        "action": "create",
+        "profile": "prod-admin",
+        "requester": "ann",
+        "justification": "restart the billing workers",
+        "duration_seconds": 7200,
+    }
+    assert "0123456789abcdef" in done.output
+    assert "2h" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2h", 7200), ("90m", 5400), ("1h30m", 5400), ("45s", 45), ("3600", 3600), ("0", 0)]
+)
+def test_durations(run: Callable[..., Result], text: str, seconds: int) -> None:
+    cloud = Cloud(create=REQUEST)
+    assert run(cloud, "request", "p", "--as", "ann", "-j", "x" * 10, "--for", text).exit_code == 0
+    assert cloud.sent[0][1]["duration_seconds"] == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2 h", "h", "1d", "-5", "2h1h", "1.5h"])
+def test_what_is_no_duration_is_wrong_usage(run: Callable[..., Result], text: str) -> None:
+    cloud = Cloud(create=REQUEST)
+    assert run(cloud, "request", "p", "--as", "ann", "-j", "x" * 10, "--for", text).exit_code == 2
+    assert cloud.sent == []
+
+
+def test_who_acts_can_come_from_the_environment(run: Callable[..., Result]) -> None:
+    cloud = Cloud(approve={**REQUEST, "status": "approved"})
+    assert run(cloud, "approve", REQUEST["id"], env={"SENTINEL_USER": "bob"}).exit_code == 0
+    assert cloud.sent == [("sentinel-Approvals", {"action": "approve", "id": REQUEST["id"], "approver": "bob"})]
+
+
+def test_nobody_acts_without_a_name(run: Callable[..., Result]) -> None:
+    assert run(Cloud(), "approve", REQUEST["id"], env={"SENTINEL_USER": ""}).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "function", "event"),
+    [
+        (("show", "a1"), "Requests", {"action": "get", "id": "a1"}),
+        (("cancel", "a1", "--as", "ann"), "Requests", {"action": "cancel", "id": "a1", "requester": "ann"}),
+        (
+            ("deny", "a1", "--as", "bob", "--comment", "no"),
+            "Approvals",
+            {"action": "deny", "id": "a1", "approver": "bob", "comment": "no"},
+        ),
+    ],
+)
+def test_each_command_is_one_event(
+    run: Callable[..., Result], arguments: tuple[str, ...], function: str, event: dict[str, Any]
+) -> None:
+    cloud = Cloud(**{event["action"]: REQUEST})
+    assert run(cloud, *arguments).exit_code == 0
+    assert cloud.sent == [(f"sentinel-{function}", event)]
+
+
+def test_a_refusal_exits_with_1_and_says_why(run: Callable[..., Result]) -> None:
+    done = run(
+        Cloud(approve="SELF_APPROVAL: ann made this request. Ask somebody else."), "approve", "a1", "--as", "ann"
+    )
+    assert done.exit_code == 1
+    assert "SELF_APPROVAL: ann made this request." in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("code", ["THROTTLED", "SERVICE_UNAVAILABLE", "ACCESS_DENIED", "TABLE_NOT_FOUND"])
+def test_what_may_succeed_later_exits_with_4(run: Callable[..., Result], code: str) -> None:
+    assert run(Cloud(get=f"{code}: not now."), "show", "a1").exit_code == 4
+
+
+def test_an_endpoint_out_of_reach_exits_with_4(run: Callable[..., Result]) -> None:
+    done = run(Cloud(get=EndpointConnectionError(endpoint_url="https://example.org")), "show", "a1")
+    assert done.exit_code == 4
+    assert "example.org" in done.stderr
+
+
+def test_another_stack_than_sentinels_is_told() -> None:
+    cloud = Cloud()
+    done = CliRunner().invoke(main, ["show", "a1"], obj=stack.Stack("orders-stack", client=cloud))
+    assert done.exit_code == 4
+    assert "has no output RequestsFunctionName" in done.stderr
+
+
+def test_json_is_the_answer_as_it_came(run: Callable[..., Result]) -> None:
+    done = run(Cloud(get={**REQUEST, "requester": "Zoë"}), "show", REQUEST["id"], "--json")
+    assert json.loads(done.stdout) == {**REQUEST, "requester": "Zoë"}
+    assert "Zoë" in done.stdout
+
+
+def test_no_colours_and_no_cut_lines_where_output_is_piped(run: Callable[..., Result]) -> None:
+    long = {**REQUEST, "requester": "r" * 300}
+    done = run(Cloud(list={"requests": [long], "cursor": None, "unreadable": []}), "list")
+    assert "r" * 300 in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    show.records([{**REQUEST, "status": "approved"}], ("id", "status"))
+    assert "\x1b[32mapproved" in terminal.getvalue()
+
+
+def test_what_somebody_wrote_cannot_steer_the_terminal(run: Callable[..., Result]) -> None:
+    evil = {**REQUEST, "justification": "fine\x1b]0;owned\x07 \x1b[2Jand \u202egnorw [red]not markup[/red]"}
+    done = run(Cloud(get=evil), "show", REQUEST["id"])
+    assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout)
+    assert "[red]not markup[/red]" in done.stdout
+
+
+def test_list_gives_the_pending_ones(run: Callable[..., Result]) -> None:
+    cloud = Cloud(list={"requests": [REQUEST], "cursor": None, "unreadable": []})
+    done = run(cloud, "list")
+    assert cloud.sent == [
+        (
+            "sentinel-Requests",
+            {"action": "list", "by": "status", "value": "pending", "newest_first": True, "limit": 100},
+        )
+    ]
+    assert [line.split()[:3] for line in done.stdout.splitlines()] == [
+        ["id", "status", "requester"],
+        ["0123456789abcdef", "pending", "ann"],
+    ]
+
+
+def test_list_all_reads_every_page(run: Callable[..., Result]) -> None:
+    pages = [
+        {"requests": [{**REQUEST, "id": "1"}], "cursor": "next", "unreadable": [{"id": "x", "reason": "no requester"}]},
+        {"requests": [{**REQUEST, "id": "2"}], "cursor": None, "unreadable": []},
+    ]
+    cloud = Cloud(list=pages)
+    done = run(cloud, "list", "ann", "--by", "requester", "--all", "--json")
+    assert [record["id"] for record in json.loads(done.stdout)["requests"]] == ["1", "2"]
+    assert json.loads(done.stdout)["unreadable"] == [{"id": "x", "reason": "no requester"}]
+    assert [event.get("cursor") for _, event in cloud.sent] == [None, "next"]
+
+
+def test_list_stops_at_its_limit_and_says_that_there_is_more(run: Callable[..., Result]) -> None:
+    pages = [{"requests": [REQUEST] * count, "cursor": "more", "unreadable": []} for count in (2, 1)]
+    cloud = Cloud(list=pages)
+    done = run(cloud, "list", "--limit", "3")
+    assert [event["limit"] for _, event in cloud.sent] == [3, 1]
+    assert len(done.stdout.splitlines()) == 4
+    assert "--all" in done.stderr
+
+
+def test_an_item_that_cannot_be_read_is_told(run: Callable[..., Result]) -> None:
+    page = {"requests": [], "cursor": None, "unreadable": [{"id": "x", "reason": "no requester"}]}
+    done = run(Cloud(list=page), "list")
+    assert done.stdout == "none\n"
+    assert "not readable: x: no requester" in done.stderr
+
+
+def test_request_waits_for_the_decision(run: Callable[..., Result]) -> None:
+    cloud = Cloud(create=REQUEST, get=[REQUEST, {**REQUEST, "status": "approved"}])
+    done = run(cloud, "request", "p", "--as", "ann", "-j", "x" * 10, "--for", "1h", "--wait", "5m")
+    assert done.exit_code == 0
+    assert [event["action"] for _, event in cloud.sent] == ["create", "get", "get"]
+    assert "waiting up to 5m" in done.stderr
+
+
+def test_a_request_that_is_denied_while_waiting_exits_with_1(run: Callable[..., Result]) -> None:
+    cloud = Cloud(create=REQUEST, get={**REQUEST, "status": "denied"})
+    assert run(cloud, "request", "p", "--as", "ann", "-j", "x" * 10, "--for", "1h", "--wait", "5m").exit_code == 1
+
+
+# ------------------------------------------------------------------ tables
+
+
+def test_status_of_the_stacks_own_tables(run: Callable[..., Result]) -> None:
+    cloud = Cloud(status={"table_name": "t", "status": "ACTIVE"})
+    done = run(cloud, "status")
+    tables = [event["table_name"] for _, event in cloud.sent]
+    assert tables == ["sentinel-RequestsTable", "sentinel-BreakGlassTable", "sentinel-SessionsTable"]
+    assert done.stdout.count("ACTIVE") == 3
+
+
+def test_status_waits_until_a_table_is_active(run: Callable[..., Result]) -> None:
+    cloud = Cloud(status=[{"status": "NOT_FOUND"}, {"status": "CREATING"}, {"status": "ACTIVE"}])
+    done = run(cloud, "status", "orders", "--wait", "10m", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == [{"table_name": "orders", "status": "ACTIVE"}]
+
+
+def test_status_exits_with_1_where_the_wait_was_in_vain(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(range(0, 1000, 20))
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    assert run(Cloud(status={"status": "CREATING"}), "status", "orders", "--wait", "1m").exit_code == 1
+
+
+def planned(cloud: Cloud) -> dict[str, Any]:
+    [(function, event)] = cloud.sent
+    assert function == "sentinel-TablePlanner"
+    return event
+
+
+def test_plan_of_a_template_fills_in_parameters_and_conditions(run: Callable[..., Result]) -> None:
+    cloud = Cloud(plan=PLAN)
+    done = run(cloud, "plan", "-", "--parameter", "Protect=yes", input=TEMPLATE)
+    assert done.exit_code == 0, done.output
+    assert planned(cloud)["properties"] == {
+        "TableName": "sentinel-orders-eu-central-1",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "DeletionProtectionEnabled": True,
+    }
+    assert "+ gsi-team  team  ALL" in done.stdout
+    assert "unmanaged: index gsi-old" in done.stdout
+
+
+def test_plan_of_a_deployed_stacks_update_has_its_former_properties(run: Callable[..., Result]) -> None:
+    cloud = Cloud(plan=PLAN)
+    new = TEMPLATE.replace("sentinel-${Name}", "sentinel-new-${Name}")
+    done = run(cloud, "plan", "-", "--deployed", "orders-stack", input=new)
+    assert done.exit_code == 0, done.output
+    event = planned(cloud)
+    assert event["properties"]["TableName"] == "sentinel-new-orders-eu-central-1"
+    assert event["old_properties"]["TableName"] == "sentinel-orders-eu-central-1"
+    assert "DeletionProtectionEnabled" not in event["properties"]
+    assert (event["stack_id"], event["logical_id"]) == (STACK_ID, "Orders")
+
+
+def test_plan_of_bare_properties(run: Callable[..., Result]) -> None:
+    cloud = Cloud(plan=PLAN)
+    done = run(cloud, "plan", "-", "--json", input='{"Schema": "approval"}')
+    assert planned(cloud) == {"action": "plan", "properties": {"Schema": "approval"}}
+    assert json.loads(done.stdout) == PLAN
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "code"),
+    [
+        (UP_TO_DATE, [], 0),
+        (UP_TO_DATE, ["--check"], 0),
+        (PLAN, [], 0),
+        (PLAN, ["--check"], 3),
+        ({**PLAN, "conflicts": ["KeySchema: cannot change"]}, [], 1),
+        ({**PLAN, "conflicts": ["KeySchema: cannot change"]}, ["--check"], 1),
+        ("INVALID_SCHEMA: 1 fault", [], 1),
+    ],
+)
+def test_how_plan_ends(run: Callable[..., Result], answer: Any, options: list[str], code: int) -> None:
+    assert run(Cloud(plan=answer), "plan", "-", *options, input='{"Schema": "approval"}').exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (TEMPLATE, "give --parameter Protect=…"),
+        ("Resources: {T: {Type: AWS::SNS::Topic}}", "no Custom::DynamoDBTable"),
+        ("just text", "an object of properties, is expected"),
+        ("a: [", "expected the node content"),
+        (
+            "Resources: {T: {Type: Custom::DynamoDBTable, Properties: {TableName: !ImportValue x}}}",
+            "Fn::ImportValue is not known",
+        ),
+        ("Resources: {T: {Type: Custom::DynamoDBTable, Condition: C}}", "there is no condition C"),
+    ],
+)
+def test_plan_does_not_guess(run: Callable[..., Result], template: str, said: str) -> None:
+    cloud = Cloud(plan=PLAN)
+    done = run(cloud, "plan", "-", input=template)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert cloud.sent == []
+
+
+def test_the_installed_command_is_this_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    module, name = project["scripts"]["sentinel-sam"].split(":")
+    assert getattr(import_module(module), name) is main

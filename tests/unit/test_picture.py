@@ -1,0 +1,126 @@
+"""The picture of a deploy, drawn from the provisioner's log."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+from sentinel_sam.commands import main
+from sentinel_sam.picture import as_svg, as_text, clock, read_steps
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BEGIN = datetime(2026, 11, 21, 2, 8, tzinfo=UTC)
+
+
+def line(seconds: float, message: str, *, prefix: str = "", **facts: Any) -> str:
+    """A log line as the provisioner's logger writes it."""
+    moment = (BEGIN + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S,%f")[:-3] + "+0000"
+    return prefix + json.dumps(
+        {"level": "INFO", "message": message, "timestamp": moment, "service": "sentinel", **facts}
+    )
+
+
+LOG = [
+    "START RequestId: 5f0c Version: $LATEST",
+    line(0, "orders: UpdateTable, gsi-team", table="orders", operation="UpdateTable", target="gsi-team"),
+    line(
+        1,
+        "orders: waiting, index 2 of 2: gsi-team backfilling",
+        table="orders",
+        waiting_for="index gsi-team is CREATING",
+    ),
+    line(61, "orders: waiting, index 2 of 2, 1 min", table="orders", waiting_for="index gsi-team is CREATING"),
+    "not of ours {",
+    '{"level": "INFO", "message": "no table"}',
+    '{"table": "no time"}',
+    line(
+        121,
+        "orders: waiting",
+        prefix="2026-11-21T02:10:01 app/[$LATEST]5f0c ",
+        table="orders",
+        waiting_for="index gsi-team is CREATING",
+    ),
+    line(180, "orders: UpdateTimeToLive, ttl", table="orders", operation="UpdateTimeToLive", target="ttl"),
+    line(182, "answered SUCCESS to CloudFormation, HTTP 200", table="orders", answered="SUCCESS"),
+]
+
+
+def test_each_step_lasts_until_the_next_line_of_its_table() -> None:
+    steps = read_steps(LOG)
+    assert [(step.kind, step.label, step.start, step.end) for step in steps] == [
+        ("call", "UpdateTable gsi-team", 0, 1),
+        ("wait", "index gsi-team is CREATING", 1, 180),
+        ("call", "UpdateTimeToLive ttl", 180, 182),
+        ("done", "answered SUCCESS", 182, 182),
+    ]
+
+
+def test_the_lines_of_several_invocations_may_come_in_any_order() -> None:
+    assert read_steps(reversed(LOG)) == read_steps(LOG)
+
+
+def test_tables_are_timed_apart() -> None:
+    log = [
+        line(0, "a: CreateTable, a", table="a", operation="CreateTable", target="a"),
+        line(5, "b: CreateTable, b", table="b", operation="CreateTable", target="b"),
+        line(10, "answered FAILED to CloudFormation, HTTP 200", table="a", answered="FAILED"),
+    ]
+    assert [(step.table, step.kind, step.start, step.end) for step in read_steps(log)] == [
+        ("a", "call", 0, 10),
+        ("a", "failed", 10, 10),
+        ("b", "call", 5, 5),
+    ]
+
+
+@pytest.mark.parametrize("log", [LOG, LOG[1:2], LOG[-1:]])
+@pytest.mark.parametrize("width", [40, 100, 300])
+def test_text_keeps_to_the_width_and_shows_every_step(log: list[str], width: int) -> None:
+    steps = read_steps(log)
+    lines = as_text(steps, width).splitlines()
+    assert len(lines) == 1 + len(steps) + 1
+    assert max(map(len, lines)) <= max(width, 75)
+    assert all(any(mark in text for mark in "█░✓✗") for text in lines[2:])
+
+
+def test_a_bar_is_as_long_as_its_step() -> None:
+    lines = as_text(read_steps(LOG), 140).splitlines()
+    wait = next(text for text in lines if "CREATING" in text)
+    assert wait.count("░") / (140 - 26 - 22) == pytest.approx(179 / 182, abs=0.02)
+    assert " 0:01    2:59 " in wait
+
+
+def test_the_svg_is_xml_with_a_bar_for_each_step() -> None:
+    steps = read_steps([*LOG, line(190, "x", table='<"&>', operation="CreateTable", target='<"&>')])
+    root = ElementTree.fromstring(as_svg(steps))  # noqa: S314 - made here
+    bars = [element for element in root.iter() if element.tag.endswith("rect")][1:]
+    assert len(bars) == len(steps)
+    wait = next(bar for bar in bars if "CREATING" in (bar[0].text or ""))
+    assert float(wait.attrib["width"]) / (960 - 320) == pytest.approx(179 / 190, abs=0.01)
+    assert any(element.text == '<"&>' for element in root.iter())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0:00"), (59.4, "0:59"), (192, "3:12"), (3600, "1:00:00"), (5025, "1:23:45")]
+)
+def test_clock(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown
+
+
+def test_one_command_draws_it(tmp_path: Path) -> None:
+    svg = tmp_path / "deploy.svg"
+    assert "UpdateTimeToLive ttl" in CliRunner().invoke(main, ["picture"], input="\n".join(LOG)).output
+    assert CliRunner().invoke(main, ["picture", "--svg", str(svg)], input="\n".join(LOG)).exit_code == 0
+    assert svg.read_text().startswith("<svg")
+
+
+def test_a_log_without_the_provisioner_is_wrong_usage() -> None:
+    for arguments in ([], ["--table", "other"]):
+        done = CliRunner().invoke(main, ["picture", *arguments], input="\n".join(LOG if arguments else LOG[:1]))
+        assert done.exit_code == 2
+        assert "no line of the provisioner" in done.stderr
