@@ -68,11 +68,31 @@ class RecordExists(SentinelError):
     """Another content is stored under that id already."""
 
 
+class RecordExpired(SentinelError):
+    """The record's time is up: `ttl` <= now, whatever DynamoDB's TTL has done so far."""
+
+
 class RequestNotFound(RecordNotFound):
     pass
 
 
 class RequestExists(RecordExists):
+    pass
+
+
+class EventNotFound(RecordNotFound):
+    pass
+
+
+class EventExists(RecordExists):
+    pass
+
+
+class SessionNotFound(RecordNotFound):
+    pass
+
+
+class SessionExists(RecordExists):
     pass
 
 
@@ -92,8 +112,16 @@ class SelfApproval(SentinelError):
     """Nobody decides on a request of their own."""
 
 
-class RequestExpired(SentinelError):
-    """The request's time is up: `ttl` <= now, whatever DynamoDB's TTL has done so far."""
+class RequestExpired(RecordExpired):
+    pass
+
+
+class EventExpired(RecordExpired):
+    pass
+
+
+class SessionExpired(RecordExpired):
+    pass
 
 
 class TableNotFound(SentinelError):
@@ -172,6 +200,13 @@ RULES: tuple[Rule, ...] = (
         "Check the credentials: they are missing, expired or for another account.",
     ),
     Rule(
+        "ThrottlingException",
+        "modified within the previous \\d+ milliseconds",
+        Verdict.WAIT,
+        Throttled,
+        "DynamoDB takes the next change of this setting after some seconds; try again then.",
+    ),
+    Rule(
         "Throttling.*|ThrottledException|RequestLimitExceeded|TooManyRequests.*|"
         "ProvisionedThroughputExceeded.*|RequestThrottled.*|SlowDown",
         "",
@@ -194,12 +229,32 @@ RULES: tuple[Rule, ...] = (
         "Backups are being made ready for a new table; this takes minutes.",
     ),
     Rule(
+        "PolicyNotFoundException",
+        "",
+        Verdict.DONE,
+        OperationRefused,
+        "",
+    ),
+    Rule(
         "LimitExceededException",
-        "(encryption|SSE|KMS|billing mode|BillingMode|PAY_PER_REQUEST|on-demand|table ?class).*|"
-        ".*(in a 24|per day|24[- ]hour|30[- ]day|more than .* (times|updates))",
+        "tags are being updated|Only \\d+ online index",
+        Verdict.WAIT,
+        Throttled,
+        "Another change of the table's tags or indexes has to end first; it is waited for.",
+    ),
+    Rule(
+        "LimitExceededException",
+        "limited to|are limited|in a 24|per day|24[- ]hour|30[- ]day|more than .* (times|updates)",
         Verdict.REFUSE,
         OperationRefused,
         "DynamoDB allows this change only a few times a day (table class: twice in 30 days); deploy again later.",
+    ),
+    Rule(
+        "LimitExceededException",
+        "exceeds|per-table limit",
+        Verdict.FATAL,
+        OperationRefused,
+        "A quota of the account or the table is used up: raise it or remove what is not needed.",
     ),
     Rule(
         "LimitExceededException",
@@ -232,15 +287,17 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ValidationException",
-        "(TimeToLive|Time to live|TTL).*(being|enabling|disabling|in progress)",
+        "(TimeToLive|Time to live|TTL).*(being|enabling|disabling|in progress|is in \\w+ state)|"
+        "not in a valid state to (update|enable|disable)",
         Verdict.WAIT,
         OperationRefused,
-        "",
+        "The table or the setting is being changed; it is waited for.",
     ),
     Rule(
         "ValidationException",
         "will not change|would not change|has not changed|already (set|enabled|disabled) |Nothing to update|"
-        "is already (enabled|disabled|an? )|Table is already encrypted",
+        "is already (enabled|disabled|an? )|already has an enabled stream|has no stream to disable|"
+        "already encrypted (by|with)",
         Verdict.DONE,
         OperationRefused,
         "",
@@ -262,7 +319,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "ResourceNotFoundException|TableNotFoundException",
         "",
-        Verdict.WAIT,
+        Verdict.RETRY,  # a new table does not show everywhere at once; what is missing for a minute is missing
         TableNotFound,
         "Check the table's name and the region, and that its stack is deployed.",
     ),

@@ -1,0 +1,58 @@
+"""Text and moment.
+
+A moment is an int: nanoseconds since the epoch, since other writers store nanoseconds and
+datetime holds microseconds. What is written has six fractional digits, the last never 0: the fixed
+width makes text order time order, and a writer that parses the text and prints it without trailing
+zeros (Go's RFC3339Nano does) prints the same text, so its lock on it holds.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+SECOND = 1_000_000_000
+_MICROSECOND = 1_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
+# RFC 3339's date-time; datetime.fromisoformat alone would take much more than that.
+_TEXT = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def parse(text: str) -> int:
+    """The moment of an RFC 3339 text with 0 to 9 fractional digits and any offset; ValueError for other texts."""
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text[:64]!r} is not an RFC 3339 time, such as 2026-11-21T02:08:00.123451Z")
+    whole, fraction, offset = found.groups()
+    try:
+        since = datetime.fromisoformat(whole.upper() + offset.upper()) - _EPOCH
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a time: {error}") from None
+    moment = (since.days * 86_400 + since.seconds) * SECOND + int((fraction or "").ljust(9, "0"))
+    if not _FIRST <= moment <= _LAST:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC")
+    return moment
+
+
+def stamp(moment: int) -> str:
+    """The text that is written for a moment: to the microsecond, moved on by one where its last digit would be 0."""
+    micros = moment // _MICROSECOND
+    return _text(micros + (micros % 10 == 0))
+
+
+def later(text: str, now: int) -> str:
+    """The text of `now`, or of the first moment after `text` where the clock stands still or goes back."""
+    following = (parse(text) // _MICROSECOND + 1) * _MICROSECOND
+    # After the last microsecond of year 9999 there is no later version, only another one.
+    return stamp(max(following, now) if following < _LAST else now)
+
+
+def second(moment: int) -> str:
+    """The whole second of a moment, without an end: as texts, it sorts before every UTC text of that second."""
+    return _text(moment // _MICROSECOND)[:19]
+
+
+def _text(micros: int) -> str:
+    return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")[:26] + "Z"
