@@ -61,6 +61,10 @@ runtime: java .venv/installed .venvs/sam/installed .venvs/runtime/installed ## t
 stack: java .venv/installed .venvs/sam/installed .venvs/ministack/installed ## the application, deployed by SAM on an embedded AWS
 	$(PYTEST) tests/stack
 
+.PHONY: soak
+soak: java .venv/installed ## the property tests for hours instead of minutes
+	$(PYTHON) -m pytest tests/unit tests/dynamodb --hypothesis-profile=soak --timeout=0
+
 # ---------------------------------------------------------------- housekeeping
 
 .PHONY: schemas
@@ -68,11 +72,10 @@ schemas: .venv/installed ## write schemas/ anew from the code's types
 	@$(PYTHON) schemas/generate.py
 
 .PHONY: requirements
-requirements: $(UV:.venvs/%=.venvs/uv/installed) ## pin every requirements.in anew, with hashes
-	for list in layers/sentinel/requirements layers/dependencies/requirements; do \
-	  $(COMPILE) --python-platform x86_64-manylinux_2_28 $$list.in -o $$list.txt; done
-	for list in dev sam ministack runtime uv; do \
-	  $(COMPILE) --universal requirements/$$list.in -o requirements/$$list.txt; done
+requirements: | uv ## pin every requirements.in anew, with hashes
+	for list in layers/*/requirements.in; do \
+	  $(COMPILE) --python-platform x86_64-manylinux_2_28 $$list -o $${list%.in}.txt; done
+	for list in requirements/*.in; do $(COMPILE) --universal $$list -o $${list%.in}.txt; done
 
 COMPILE = $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.13
 

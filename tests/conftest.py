@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from deployment import build
 from engines import DynamoDBLocal, MiniStack
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from mypy_boto3_dynamodb import DynamoDBClient
+
+# `make soak`: property tests that leave the number of examples to the profile look a hundred times as far.
+settings.register_profile("soak", max_examples=10_000, deadline=None)
 
 
 @pytest.fixture(scope="session")
