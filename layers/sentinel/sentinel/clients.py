@@ -1,10 +1,15 @@
-"""The DynamoDB client of the record stores; the one place where it is made."""
+"""The DynamoDB client of the record stores; the one place where it is made.
+
+A tenth of a call's CPU time, and more than half of a list's, is botocore describing itself in the User-Agent header
+and parsing the answer attribute by attribute. Both are spared by what it offers for that: a fixed header, an event.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import msgspec
 from botocore.config import Config
 
 if TYPE_CHECKING:
@@ -12,9 +17,36 @@ if TYPE_CHECKING:
 
 # A record's call takes milliseconds, and a write that is sent again is told from a lost one, so short timeouts cost
 # nothing. Three attempts and their pauses end within a function's 30 s.
-RECORDS_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+RECORDS_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    user_agent="sentinel-for-sam",
+)
 
 
 def dynamodb() -> DynamoDBClient:
-    """A client for items, with the environment's region, credentials and endpoint."""
-    return boto3.client("dynamodb", config=RECORDS_CONFIG)
+    """A client for items, with the environment's region, credentials and endpoint.
+
+    Its answers are those of boto3, except that binary values, which no record of this package has, are left as the
+    base64 texts that DynamoDB sends.
+    """
+    client = boto3.client("dynamodb", config=RECORDS_CONFIG)
+    client.meta.events.register("before-parse.dynamodb", take_as_sent)
+    return client
+
+
+def take_as_sent(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Handles botocore's event before-parse: the JSON of a successful answer is the answer.
+
+    Errors, and what is not a JSON object, are left to botocore. Where a botocore has no such event, nothing is
+    spared and nothing changes.
+    """
+    if response_dict["status_code"] != 200:
+        return
+    try:
+        answer = msgspec.json.decode(response_dict["body"], type=dict[str, Any])
+    except msgspec.DecodeError:
+        return
+    customized_response_dict.update(answer)
+    response_dict["body"] = b"{}"
