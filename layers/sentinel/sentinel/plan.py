@@ -32,6 +32,7 @@ from sentinel.ownership import (
     was_there_before,
 )
 from sentinel.schema import (
+    BillingMode,
     Capacity,
     Encryption,
     GlobalSecondaryIndex,
@@ -130,7 +131,7 @@ class Step(Struct, frozen=True):
         own_call = self.action not in ("UpdateTable", "UpdateTimeToLive")
         return self.cancels or (own_call and Phase.CLAIM <= self.phase <= Phase.SETTINGS)
 
-    def waits_for(self, table: Table | None) -> str:
+    def waits_for(self, table: Table | None) -> str:  # noqa: PLR0911 - a table of cases
         """What must end before the service accepts this call, in words; empty: now."""
         if self.phase == Phase.CREATE:
             return f"the table is {table.status}" if table else ""
@@ -138,14 +139,19 @@ class Step(Struct, frozen=True):
             return "the table is not there yet"
         if self.params.get("ResourceArn") == NEW_STREAM:
             return NEW_STREAM
-        if self.cancels:
-            others = [i.name for i in table.indexes.values() if i.status != "ACTIVE" and i.name != self.target]
-            index = table.indexes.get(self.target)
-            free = index is None or index.backfilling is True
-            return "" if free and not others and table.status == "ACTIVE" else table.busy
-        if self.action in ("UpdateTable", "UpdateTimeToLive"):
-            return table.busy
+        if self.action == "UpdateTimeToLive" or "DeletionProtectionEnabled" in self.params:
+            return table.busy_beside_backfills
+        if self.action == "UpdateTable":
+            return "" if self.cancels and self._cancels_now(table) else table.busy
+        name = self.params.get("IndexName")  # of insights
+        if name and (name not in table.indexes or table.indexes[name].status != "ACTIVE"):
+            return f"index {name} is not ACTIVE yet"
         return "" if table.status == "ACTIVE" else f"the table is {table.status}"
+
+    def _cancels_now(self, table: Table) -> bool:
+        others = [index for index in table.indexes.values() if index.status != "ACTIVE" and index.name != self.target]
+        index = table.indexes.get(self.target)
+        return table.status == "ACTIVE" and not others and (index is None or index.backfilling is True)
 
 
 class Plan(Struct, frozen=True):
@@ -159,36 +165,16 @@ class Plan(Struct, frozen=True):
 def make_plan(goal: Goal, table: Table | None) -> Plan:
     """The steps from `table` (None: not there, or nearly gone) to `goal`.
 
-    Without a table: CreateTable, then what a look at the new table would show.
+    Without a table: CreateTable, then what a look at the new table would show. What cannot change (keys, local
+    indexes, TTL's attribute) is held against the table and never against the former declaration: the rollback
+    of an update that was refused for it comes with the declarations swapped, and has to succeed.
     """
-    refused = tuple(refused_changes(goal))
     if table is None or table.status == "DELETING":
         create = _create(goal)
         made = _as_created(goal.schema, create.params)
-        later = [*_changes(goal, made)]
-        return Plan(_ordered(goal, [create, *later]), refused)
-    conflicts = (*refused, *_conflicts(goal, table))
-    return Plan(_ordered(goal, _changes(goal, table)), tuple(dict.fromkeys(conflicts)), tuple(_unmanaged(goal, table)))
-
-
-def refused_changes(goal: Goal) -> Iterator[str]:
-    """What cannot be done to a table at all, told from the declarations alone, before any call."""
-    schema, former = goal.schema, goal.former
-    if former is None or former.table_name != schema.table_name:
-        return
-    if former.keys != schema.keys:
-        yield (
-            f"KeySchema: the key of {schema.table_name} cannot change from {_keys(former.keys)} to"
-            f" {_keys(schema.keys)}; give another TableName, or none, and a new table is made"
-        )
-    if _local(former.local_secondary_indexes) != _local(schema.local_secondary_indexes):
-        yield (
-            f"LocalSecondaryIndexes: those of {schema.table_name} are fixed since its creation; give another"
-            " TableName, or none, and a new table is made"
-        )
-    before, now = former.ttl_attribute, schema.ttl_attribute
-    if before and now and before != now and not _ttl_may_follow(goal):
-        yield _ttl_rename(before, now)
+        return Plan(_ordered(goal, [create, *_changes(structs.replace(goal, former=None), made)]))
+    conflicts = tuple(dict.fromkeys(_conflicts(goal, table)))
+    return Plan(_ordered(goal, _changes(goal, table)), conflicts, tuple(_unmanaged(goal, table)))
 
 
 def _ttl_rename(before: str, now: str) -> str:
@@ -284,12 +270,13 @@ def _conflicts(goal: Goal, table: Table) -> Iterator[str]:
     if table.keys != schema.keys:
         yield (
             f"KeySchema: {table.name} has the key {_keys(table.keys)}, declared is {_keys(schema.keys)}; a table's key"
-            " cannot change: give another TableName"
+            " cannot change: give another TableName, or none, and a new table is made"
         )
     elif _local(table.local_indexes) != _local(schema.local_secondary_indexes):
         yield (
             f"LocalSecondaryIndexes: {table.name} has {_local(table.local_indexes) or 'none'}, declared is"
-            f" {_local(schema.local_secondary_indexes) or 'none'}; they are fixed at creation: give another TableName"
+            f" {_local(schema.local_secondary_indexes) or 'none'}; they are fixed at creation: give another TableName,"
+            " or none, and a new table is made"
         )
     kept = [i for i in table.indexes.values() if i.name not in _removed(goal, table) and i.status != "DELETING"]
     total = {index.name for index in kept} | {index.name for index in schema.global_secondary_indexes}
@@ -364,9 +351,10 @@ def _not_shown(schema: TableSchema, table: Table) -> Iterator[str]:
 
 def _ownership_conflicts(goal: Goal, table: Table) -> Iterator[str]:
     mark = owner_of(table)
-    mine = goal.owner is not None and mark == goal.owner.mark
-    if goal.owner is None or mine:
+    if goal.owner is not None and mark == goal.owner.mark:
         return
+    if mark and goal.owner is None:
+        return  # a direct invocation may look at it: that is for the run to refuse, once there is something to write
     if mark and goal.existing != "TakeOver":
         yield (
             f"{table.name} is managed by {describe_mark(mark)}; remove it there with RemovalPolicy Retain, or say"
@@ -573,7 +561,7 @@ def _index_creates(goal: Goal, table: Table) -> Iterator[Step]:
     }
     kept |= {key.name for key in table.keys} | {index.sort_key.name for index in table.local_indexes}
     attributes = {name: kind for name, kind in table.attributes.items() if name in kept}
-    provisioned = (goal.schema.mode or table.mode) == "PROVISIONED"
+    provisioned = _mode(goal, table) == "PROVISIONED"
     for index in _added(goal, table):
         attributes |= {key.name: key.type for key in index.keys}
         capacity = index.capacity or goal.schema.capacity or table.capacity
@@ -626,11 +614,18 @@ def _holders(goal: Goal, table: Table) -> Iterator[tuple[str, _Holder, _Holder |
             yield f"{name}.", seen(declared.get(name)), was, index
 
 
+def _mode(goal: Goal, table: Table) -> BillingMode:
+    """The billing mode that the table should have; one that is not declared any more becomes a new table's."""
+    formerly = goal.former is not None and goal.former.mode is not None
+    return goal.schema.mode or ("PAY_PER_REQUEST" if formerly else table.mode)
+
+
 def _billing(goal: Goal, table: Table) -> Iterator[Step]:
-    mode = goal.schema.mode or table.mode
+    mode = _mode(goal, table)
     switched = mode != table.mode
     params: dict[str, Any] = {"BillingMode": mode} if switched else {}
     lines = [f"~ billing  {table.mode} → {mode}"] if switched else []
+    maxima: list[str] = []
     updates = []
     for place, declared, former, found in _holders(goal, table):
         change: dict[str, Any] = {}
@@ -651,15 +646,21 @@ def _billing(goal: Goal, table: Table) -> Iterator[Step]:
                 want not in (None, is_now) for want, is_now in zip(_both(maximum), _both(found.maximum), strict=True)
             ):
                 change["OnDemandThroughput"] = maximum_input(maximum)
-                lines.append(f"~ on-demand maximum of {label}  {_units(found.maximum)} → {_units(maximum)}")
+                line = f"~ on-demand maximum of {label}  {_units(found.maximum)} → {_units(maximum)}"
+                (maxima if place else lines).append(line)
         if not place:
             params |= change
         elif change:
             updates.append({"Update": {"IndexName": found.name, **change}})
-    if updates:
+    # Capacities of table and indexes go into one call, as a switch to PROVISIONED needs them; on-demand maxima of
+    # the table go with nothing but the billing mode, so those of the indexes follow in a call of their own.
+    together = mode == "PROVISIONED"
+    if updates and together:
         params["GlobalSecondaryIndexUpdates"] = updates
     if params:
         yield _update(table, "billing" if switched else "capacity", "\n".join(lines), Phase.BILLING, **params)
+    if updates and not together:
+        yield _update(table, "capacity", "\n".join(maxima), Phase.BILLING, GlobalSecondaryIndexUpdates=updates)
 
 
 def _both(value: Maximum | Warm | Capacity) -> tuple[int | None, int | None]:
@@ -810,20 +811,29 @@ def insights_declared(goal: Goal) -> dict[str, Insights]:
     return {name: insights for name, insights in found.items() if not name or name in declared}
 
 
+def _former_modes(goal: Goal) -> set[str]:
+    """Names ('' for the table) of those whose insights had a mode declared before."""
+    if goal.former is None:
+        return set()
+    holders = [("", goal.former.insights), *((i.name, i.insights) for i in goal.former.global_secondary_indexes)]
+    return {name for name, insights in holders if insights and insights.mode}
+
+
 def _insights(goal: Goal, table: Table) -> Iterator[Step]:
     added = {index.name for index in _added(goal, table)}
     for name, want in insights_declared(goal).items():
         found = Insights(False) if name in added else table.insights.get(name, Insights(False))
         if isinstance(found, Hidden):
             continue
-        if want.enabled == found.enabled and (not want.enabled or want.mode in (None, found.mode)):
+        mode = want.mode or ("ACCESSED_AND_THROTTLED_KEYS" if name in _former_modes(goal) else None)
+        if want.enabled == found.enabled and (not want.enabled or mode in (None, found.mode)):
             continue
         params: dict[str, Any] = {"TableName": table.name}
         if name:
             params["IndexName"] = name
         params["ContributorInsightsAction"] = "ENABLE" if want.enabled else "DISABLE"
-        if want.enabled and want.mode:
-            params["ContributorInsightsMode"] = want.mode
+        if want.enabled and mode:
+            params["ContributorInsightsMode"] = mode
         yield Step(
             "UpdateContributorInsights",
             "insights",
@@ -852,15 +862,16 @@ def _destinations(goal: Goal, table: Table) -> Iterator[Step]:
     if want is None:
         return
     found = table.destinations.get(want.arn)
-    config = {"ApproximateCreationDateTimePrecision": want.precision} if want.precision else {}
+    precision = want.precision or ("MILLISECOND" if before and before.arn == want.arn and before.precision else None)
+    config = {"ApproximateCreationDateTimePrecision": precision} if precision else {}
     enable: dict[str, Any] = {"TableName": table.name, "StreamArn": want.arn}
     if found is None or not found.on:
         if config:
             enable["EnableKinesisStreamingConfiguration"] = config
         yield Step("EnableKinesisStreamingDestination", "kinesis", f"+ kinesis  {want.arn}", Phase.SETTINGS, enable)
-    elif config and found.precision not in (want.precision, None):
+    elif config and (found.precision or "MILLISECOND") != precision:
         enable["UpdateKinesisStreamingConfiguration"] = config
-        line = f"~ kinesis  {found.precision} → {want.precision}"
+        line = f"~ kinesis  {found.precision or 'MILLISECOND'} → {precision}"
         yield Step("UpdateKinesisStreamingDestination", "kinesis", line, Phase.SETTINGS, enable)
 
 
@@ -895,6 +906,8 @@ def _unmanaged(goal: Goal, table: Table) -> Iterator[str]:
     known = set(schema.tags) | set(former.tags if former else ())
     others = [key for key in tags_of(table) if key not in known and not key.startswith(("aws:", "sentinel:"))]
     yield from (f"tag {key} is not declared; left alone" for key in others)
+    if former and former.warm and not schema.warm:
+        yield "warm throughput is not declared any more; it can only be raised, and stays"
     if table.replicated:
         yield "the table has replicas in other regions; left alone"
 

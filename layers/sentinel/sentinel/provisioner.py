@@ -36,6 +36,7 @@ from sentinel.plan import Goal, Phase, Plan, Step, insights_declared, make_plan,
 from sentinel.schema import TableSchema
 from sentinel.table import (
     NOT_SHOWN,
+    STUCK,
     Table,
     read_backups,
     read_destinations,
@@ -59,8 +60,9 @@ CREATE_SECONDS = 300.0
 SHOWN_AFTER = 60.0
 # Tags are eventually consistent: a table this young may have an owner that does not show yet.
 TAGS_SHOWN_AFTER = 15.0
-# A call that fails for the moment is tried again by the next rounds, this many times in a row.
-MAX_FAILURES = 6
+YOUNG = "the tags of a table this young may not show yet"
+# A call that fails for the moment is tried again by the next rounds, this many times in a row: for a minute.
+MAX_FAILURES = 7
 # A wait is told in the log when it begins, then once in so many seconds.
 PROGRESS_SECONDS = 60.0
 MAX_REPEATS = 3
@@ -103,12 +105,15 @@ class Outcome(Struct, frozen=True):
 
     `done`: the table is as declared. `detachable`: only index builds and what follows them are
     left. `postponed`: a TTL change that DynamoDB takes in up to an hour. `status` is CREATED,
-    UPDATED or EXISTS; `waiting_for` says in words what the run was waiting for.
+    UPDATED or EXISTS; `waiting_for` says in words what the run was waiting for, `taken_over` that a later
+    request goes on instead. `settled`: tags, policies, insights and the stream destination are as declared.
     """
 
     status: str
     done: bool
     detachable: bool = False
+    taken_over: bool = False
+    settled: bool = False
     table: Table | None = None
     left: tuple[Step, ...] = ()
     postponed: tuple[Step, ...] = ()
@@ -179,7 +184,7 @@ class TableProvisioner:
     def plan_for(self, goal: Goal, assumes: tuple[str, ...] = ()) -> ProvisionPlan:
         """`plan` for a goal; `assumes` is passed on to the reader."""
         schema = goal.schema
-        table = self.look(goal, whole=True)
+        table = self.look(goal)
         if table and table.status == "DELETING":
             assumes += (f"{schema.table_name} is being deleted; it is waited for and made anew",)
             table = None
@@ -227,32 +232,22 @@ class TableProvisioner:
             raise
         return described
 
-    def look(self, goal: Goal, *, whole: bool = False) -> Table | None:
+    def look(self, goal: Goal) -> Table | None:
         """The table as it is, None where there is none.
 
         Four reads, plus one for each declared policy, stream destination, insights target and key
-        alias. A table that is CREATING or DELETING shows nothing else yet: only `whole` asks on.
+        alias. A table that is CREATING or DELETING shows nothing else yet: DynamoDB refuses to say.
         """
         name = goal.schema.table_name
         described = self._describe(name)
         if described is None:
             return None
         table = read_table(described)
-        if table.status in ("CREATING", "DELETING") and not whole:
+        if table.status in ("CREATING", "DELETING"):
             return table
 
-        def shown(operation: str, **params: Any) -> Any:
-            try:
-                return self.call(operation, name, **params)
-            except SentinelError as error:
-                if self._own_endpoint and error.context.get("aws_code") == "UnknownOperationException":
-                    return NOT_SHOWN
-                if error.context.get("aws_code") == "PolicyNotFoundException":
-                    return {}
-                raise
-
         def read(reader: Callable[[dict[str, Any]], Any], operation: str, **params: Any) -> Any:
-            answer = shown(operation, **(params or {"TableName": name}))
+            answer = self._shown(operation, name, **(params or {"TableName": name}))
             return NOT_SHOWN if answer is NOT_SHOWN else reader(answer)
 
         def policy(answer: dict[str, Any]) -> str | None:
@@ -261,7 +256,7 @@ class TableProvisioner:
         looks: dict[str, Any] = {
             "time_to_live": read(read_time_to_live, "DescribeTimeToLive"),
             "backups": read(read_backups, "DescribeContinuousBackups"),
-            "tags": self._tags(table.arn, shown),
+            "tags": self._tags(table),
         }
         schemas = [schema for schema in (goal.schema, goal.former) if schema]
         if any(schema.resource_policy for schema in schemas):
@@ -278,16 +273,26 @@ class TableProvisioner:
                 **({"IndexName": target} if target else {}),
             )
             for target in insights_declared(goal)
-            if not target or target in table.indexes
+            if not target or (target in table.indexes and table.indexes[target].status != "CREATING")
         }
         looks["key_arns"] = self._key_arns(goal.schema, table)
         return structs.replace(table, **looks)
 
-    def _tags(self, arn: str, shown: Callable[..., Any]) -> Any:
+    def _shown(self, operation: str, table: str, **params: Any) -> Any:
+        try:
+            return self.call(operation, table, **params)
+        except SentinelError as error:
+            if self._own_endpoint and error.context.get("aws_code") == "UnknownOperationException":
+                return NOT_SHOWN
+            if error.context.get("aws_code") == "PolicyNotFoundException":
+                return {}
+            raise
+
+    def _tags(self, table: Table) -> Any:
         tags: dict[str, str] = {}
-        params = {"ResourceArn": arn}
+        params = {"ResourceArn": table.arn}
         while True:
-            answer = shown("ListTagsOfResource", **params)
+            answer = self._shown("ListTagsOfResource", table.name, **params)
             if answer is NOT_SHOWN:
                 return NOT_SHOWN
             tags |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
@@ -308,6 +313,8 @@ class TableProvisioner:
             return {alias: kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"]}
         except (ClientError, BotoCoreError) as error:
             refusal = from_aws(error, f"kms:DescribeKey of {alias}", schema.table_name)
+            if want.type == "KMS" and aws_code(error) == "NotFoundException":
+                return {}  # the account has not used that key yet, so the table's is another
             if want.type == "KMS" and aws_code(error).startswith("AccessDenied"):
                 # Without that right the account's own key cannot be told from another: encryption by KMS is on.
                 return {alias: table.encryption.key or ""}
@@ -324,13 +331,17 @@ class TableProvisioner:
         """
         name, owner = goal.schema.table_name, goal.owner
         wait = Wait(self, deadline)
+        told = ""
         while True:
             try:
-                table = self.look(goal, whole=True)
+                table = self._look_at_owner(name)
                 if table is None:
                     return Outcome("DELETED", done=True)
-                if table.status == "DELETING":
+                if table.status in ("CREATING", "DELETING"):
+                    # Whose a table is shows once it is ACTIVE; one that goes is waited for, or the next Create met it.
                     waiting_for = f"the table is {table.status}"
+                elif delete and self._may_be_owned(table, owner):
+                    waiting_for = YOUNG
                 elif delete and created_by(table, owner):
                     waiting_for = self._delete(table)
                 else:
@@ -342,9 +353,24 @@ class TableProvisioner:
                 if not wait.may_pass(error):
                     raise
                 waiting_for = str(error)
+            if waiting_for != told:
+                told = waiting_for
+                self._tell(f"{name}: waiting, {waiting_for}", table=name, waiting_for=waiting_for)
             if not wait.sleep(waiting_for):
                 return Outcome("DELETING", done=False, waiting_for=waiting_for)
-            self._tell(f"{name}: {waiting_for}", table=name)
+
+    def _look_at_owner(self, name: str) -> Table | None:
+        """The table with its tags, which is all that a removal asks."""
+        described = self._describe(name)
+        if described is None:
+            return None
+        table = read_table(described)
+        return table if table.status in ("CREATING", "DELETING") else structs.replace(table, tags=self._tags(table))
+
+    def _may_be_owned(self, table: Table, owner: Owner | None) -> bool:
+        """Whether the table is so young that its tags, which are eventually consistent, may not show yet."""
+        unowned = owner is not None and isinstance(table.tags, dict) and not owner_of(table)
+        return unowned and 0 <= self._clock() - table.created < TAGS_SHOWN_AFTER
 
     def _delete(self, table: Table) -> str:
         if table.deletion_protection:
@@ -361,7 +387,7 @@ class TableProvisioner:
                 self._tell(f"{table.name}: cancelling the build of index {index.name}", table=table.name)
                 self.call("UpdateTable", table.name, TableName=table.name, GlobalSecondaryIndexUpdates=updates)
                 return f"index {index.name} is being removed"
-        if table.busy:
+        if table.busy and table.status not in STUCK:
             return table.busy
         self._tell(f"{table.name}: deleting the table", table=table.name)
         self.call("DeleteTable", table.name, TableName=table.name)
@@ -369,6 +395,11 @@ class TableProvisioner:
 
     def _release(self, table: Table, owner: Owner | None) -> str:
         steps = release_steps(table, owner) if owner else []
+        if steps and table.status in STUCK:
+            self._tell(
+                f"{table.name} stays with its owner's tags: {STUCK[table.status]}", level="ERROR", table=table.name
+            )
+            return ""
         if steps and table.status != "ACTIVE":
             return f"the table is {table.status}"
         for step in steps:
@@ -474,6 +505,7 @@ class Run:
         self._taken: dict[str, list[float]] = {}
         self._settled: set[str] = set()
         self._tags: dict[str, str | None] = {}
+        self._settled_all = False
         self._postponed: dict[str, Step] = {}
         self._last_error: SentinelError | None = None
         self._waiting, self._told = waiting, float("-inf")
@@ -501,16 +533,18 @@ class Run:
                 if not waiting_for:
                     plan = self._plan(table)
                     left = self._left(plan)
+                    self._settled_all = table is not None and not any(s.phase == Phase.SETTINGS for s in left)
                     if table and not left and not table.busy:
                         return self._outcome(table, plan, done=True)
-                    if not self._provisioner._still_ours():
-                        return self._outcome(table, plan, done=False, waiting_for="a later request took over")
                     step = self._possible(left, table)
+                    if step and not self._provisioner._still_ours():
+                        return self._outcome(table, plan, done=False, taken_over=True)
                     if step:
                         self._take(step)
                         wait.restart()
                         wait.calm()
-                        continue
+                        if self._clock() < deadline:
+                            continue
                     if stop_at_builds and _only_builds(left, table):
                         return self._outcome(table, plan, done=False, detachable=True)
                     waiting_for = self._waits_for(left, table)
@@ -543,20 +577,22 @@ class Run:
             return "the new table does not show yet" if self._clock() < self._expected_until else ""
         if table.status in ("CREATING", "DELETING"):
             return f"the table is {table.status}"
-        age = self._clock() - table.created
-        unowned = self._goal.owner is not None and isinstance(table.tags, dict) and not owner_of(table)
-        if unowned and 0 <= age < TAGS_SHOWN_AFTER:
-            return "the tags of a table this young may not show yet"
-        return ""
+        return YOUNG if self._provisioner._may_be_owned(table, self._goal.owner) else ""
 
     def _plan(self, table: Table | None) -> Plan:
-        plan = make_plan(self._goal, table)
+        # What this run has made itself was not there already, also where no tag can say so.
+        goal = structs.replace(self._goal, existing="Adopt") if self._fails_on_own else self._goal
+        plan = make_plan(goal, table)
         if plan.conflicts:
             self._refuse(plan.conflicts)
         if table and self._goal.owner is None and owner_of(table) and plan.steps:
             self.refused_owner = True
             self._refuse((f"{table.name} is managed by {describe_mark(owner_of(table))}; change it there",))
         return plan
+
+    @property
+    def _fails_on_own(self) -> bool:
+        return self._created and self._goal.existing == "Fail"
 
     def _refuse(self, conflicts: tuple[str, ...]) -> None:
         name = self._goal.schema.table_name
@@ -628,9 +664,18 @@ class Run:
                 return
             if verdict is Verdict.DONE:
                 self._accepted(step)
+                if self._provisioner._own_endpoint:
+                    self._settled.add(_key(step))  # a local engine may not show what it says is so already
                 return
             if verdict is Verdict.REFUSE and step.action == "UpdateTimeToLive" and self._may_postpone(step):
                 self._postponed[_key(step)] = step
+                self._provisioner._tell(
+                    f"{name}: DynamoDB takes one TTL change an hour; this one is made once it does",
+                    table=name,
+                    operation=step.action,
+                    target=step.target,
+                    postponed=True,
+                )
                 return
             raise
         self.written.append(step)
@@ -658,13 +703,22 @@ class Run:
     # ---------------------------------------------------------- the end
 
     def _outcome(
-        self, table: Table | None, plan: Plan, *, done: bool, detachable: bool = False, waiting_for: str = ""
+        self,
+        table: Table | None,
+        plan: Plan,
+        *,
+        done: bool,
+        detachable: bool = False,
+        taken_over: bool = False,
+        waiting_for: str = "",
     ) -> Outcome:
         status = "CREATED" if self._created else "UPDATED" if self.written else "EXISTS"
         return Outcome(
             status,
             done,
             detachable,
+            taken_over,
+            self._settled_all,
             table,
             tuple(self._left(plan)),
             tuple(self._postponed.values()),

@@ -7,6 +7,7 @@ Nothing here calls AWS. `NOT_SHOWN` stands where the endpoint does not know the 
 from __future__ import annotations
 
 import json
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from sentinel.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class Hidden(Enum):
@@ -41,6 +42,8 @@ class Hidden(Enum):
 
 
 NOT_SHOWN = Hidden.NOT_SHOWN
+
+ROOT_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):root")
 
 # Statuses that no waiting ends (provisioning facts of the API reference: TableStatus).
 STUCK = {
@@ -126,9 +129,17 @@ class Table(Struct, frozen=True, kw_only=True):
     @property
     def busy(self) -> str:
         """What must end before UpdateTable is accepted, in words; empty when nothing must."""
+        return self._busy(self.indexes.values())
+
+    @property
+    def busy_beside_backfills(self) -> str:
+        """The same, for calls that the service takes while an index backfills (TTL, deletion protection)."""
+        return self._busy(index for index in self.indexes.values() if not index.backfilling)
+
+    def _busy(self, indexes: Iterable[Index]) -> str:
         if self.status != "ACTIVE":
             return f"the table is {self.status}"
-        for index in self.indexes.values():
+        for index in indexes:
             if index.status != "ACTIVE":
                 phase = {True: ", backfilling", False: ", not yet backfilling", None: ""}[index.backfilling]
                 return f"index {index.name} is {index.status}{phase}"
@@ -264,17 +275,27 @@ def read_destinations(answer: Mapping[str, Any]) -> dict[str, Destination]:
 
 
 def same_policy(left: str | None, right: str | None) -> bool:
-    """Whether two policy documents say the same: order of lists and one-element lists do not matter."""
+    """Whether two policy documents say the same. The service gives them back in other words: order of
+    lists, one-element lists, an account's number for its root's ARN, a left-out version, true for "true"."""
     return _plain(left) == _plain(right)
 
 
 def _plain(document: str | None) -> object:
-    def sort(value: object) -> object:
+    def plain(value: object, name: str = "") -> object:
         if isinstance(value, dict):
-            return {key: sort(inner) for key, inner in value.items()}
+            return {key: plain(inner, key) for key, inner in value.items()}
         if isinstance(value, list):
-            ordered = sorted((sort(inner) for inner in value), key=lambda v: json.dumps(v, sort_keys=True))
+            ordered = sorted((plain(inner, name) for inner in value), key=lambda v: json.dumps(v, sort_keys=True))
             return ordered[0] if len(ordered) == 1 else ordered
-        return value
+        if isinstance(value, bool):
+            return str(value).lower()
+        text = str(value)
+        if name == "Effect":
+            return text.capitalize()
+        root = ROOT_ARN.fullmatch(text)
+        return root[1] if root else text
 
-    return sort(json.loads(document)) if document else None
+    if not document:
+        return None
+    policy = json.loads(document)
+    return plain({"Version": "2008-10-17", **policy} if isinstance(policy, dict) else policy)
