@@ -66,7 +66,7 @@ class BreakGlassStore(RecordStore[BreakGlassEvent, EventPage]):
 
         The same content under the same id gives the stored event; another one raises `EventExists`.
         """
-        return self._create(event, event.invoker, ("duration_seconds", event.duration_seconds))
+        return self._create("invoke", event, event.invoker, ("duration_seconds", event.duration_seconds))
 
     def close(self, id: str, closed_by: str, reason: str) -> BreakGlassEvent:
         """active → closed. The same closing by the same person again gives the stored event.

@@ -64,7 +64,7 @@ class RequestStore(RecordStore[Request, RequestPage]):
 
         The same content under the same id gives the stored request; another one raises `RequestExists`.
         """
-        return self._create(request, request.requester, ("expires_in_seconds", expires_in_seconds))
+        return self._create("create", request, request.requester, ("expires_in_seconds", expires_in_seconds))
 
     def change(
         self,

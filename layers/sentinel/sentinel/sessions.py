@@ -67,7 +67,7 @@ class SessionStore(RecordStore[Session, SessionPage]):
 
         The same content under the same id gives the stored session; another one raises `SessionExists`.
         """
-        return self._create(session, session.user, ("expires_in_seconds", expires_in_seconds))
+        return self._create("start", session, session.user, ("expires_in_seconds", expires_in_seconds))
 
     def touch(self, id: str) -> Session:
         """Counts one more use of an active session, now. No touch is lost and none is counted twice.

@@ -154,7 +154,7 @@ class RecordStore[R: Record, P]:
         changes = {name: getattr(record, name) for name in self.changeable}
         return self._update(record.id, record.updated_at, changes, kept, actor=getattr(record, self.content[0]))
 
-    def _create(self, record: R, actor: str, lifetime: tuple[str, float]) -> R:
+    def _create(self, action: str, record: R, actor: str, lifetime: tuple[str, float]) -> R:
         """Stores a new record; the same content under the same id is the stored record, another the exists-error.
 
         `lifetime` is the name and the value of what says in seconds how long it lasts, where `expires_at` does not.
@@ -174,7 +174,7 @@ class RecordStore[R: Record, P]:
             item = failed.item or {}
             if _write_id(item) != write_id:
                 return self._same(made, item, now, by_lifetime=not record.expires_at)
-        self._audit("create", actor, made)
+        self._audit(action, actor, made)
         return made
 
     def _completed(self, record: R, now: float, lifetime: tuple[str, float]) -> R:

@@ -1,0 +1,99 @@
+"""SessionsFunction: sessions."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import Metrics
+from msgspec import field
+from sentinel import edge as edges
+from sentinel.edge import Edge, Event, Get
+from sentinel.sessions import LIFETIME_SECONDS, Session, SessionPage, SessionStore
+
+
+class Start(Event, tag="start"):
+    """`{"action": "start", "user", "profile", "server_instance_id"?, "source_identity"?, "device_id"?,
+    "expires_in_seconds"?, "id"?}` → the session"""
+
+    ACTOR = "user"
+    user: str
+    profile: str
+    server_instance_id: str | None = None
+    source_identity: str | None = None
+    device_id: str | None = None
+    expires_in_seconds: int = LIFETIME_SECONDS
+    id: str | None = None
+
+    def answer(self, store: SessionStore) -> Session:
+        session = Session(
+            user=self.user,
+            profile=self.profile,
+            server_instance_id=self.server_instance_id or "",
+            source_identity=self.source_identity or "",
+            device_id=self.device_id or "",
+        )
+        if self.id is not None:
+            session.id = self.id
+        return store.create(session, expires_in_seconds=self.expires_in_seconds)
+
+
+class Touch(Event, tag="touch"):
+    """`{"action": "touch", "id"}` → the session"""
+
+    id: str
+
+    def answer(self, store: SessionStore) -> Session:
+        return store.touch(self.id)
+
+
+class Revoke(Event, tag="revoke"):
+    """`{"action": "revoke", "id", "revoked_by", "reason"}` → the session"""
+
+    ACTOR = "revoked_by"
+    id: str
+    revoked_by: str
+    reason: str
+
+    def answer(self, store: SessionStore) -> Session:
+        return store.revoke(self.id, self.revoked_by, self.reason)
+
+
+class List(edges.List, tag="list"):
+    """`{"action": "list", "by", "value", "limit"?, "cursor"?, "newest_first"?, "from"?, "to"?}` → a page"""
+
+    since: str | None = field(default=None, name="from")
+    until: str | None = field(default=None, name="to")
+
+    def answer(self, store: SessionStore) -> SessionPage:
+        return store.list_by(
+            self.by,
+            self.value,
+            self.limit,
+            self.cursor,
+            newest_first=self.newest_first,
+            since=self.since,
+            until=self.until,
+        )
+
+
+class Active(Event, tag="active"):
+    """`{"action": "active", "server_instance_id"}` → the session or null"""
+
+    server_instance_id: str
+
+    def answer(self, store: SessionStore) -> Session | None:
+        return store.active(self.server_instance_id)
+
+
+edge = Edge(
+    Start, Get, Touch, Revoke, List, Active,
+    logger=Logger(), metrics=Metrics(), counts={"start": "SessionsStarted", "revoke": "SessionsRevoked"},
+)  # fmt: skip
+store = SessionStore(os.environ["SENTINEL_TABLE"], audit=edge.audit)
+
+
+def handler(event: Any, context: Any) -> Any:  # noqa: ARG001
+    """`start`, `get`, `touch`, `revoke`, `list` and `active`, as docs/sessions.md has them."""
+    return edge(event, store)
