@@ -26,7 +26,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import DEFAULT_CA_BUNDLE
 from crhelper import CfnResource
-from sentinel.errors import InvalidEvent, SentinelError, TableConflict, from_aws
+from sentinel.errors import InvalidEvent, SentinelError, ServiceUnavailable, TableConflict, from_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +35,17 @@ RULE_PREFIX = "sentinel-poll-"
 MAX_INPUT = 8192  # characters of an EventBridge target's Input
 MAX_BODY = 4096  # bytes of an answer to CloudFormation
 RESPONSE_HOST = re.compile(r"cloudformation-custom-resource-response-[a-z0-9-]+\.s3[a-z0-9.-]*\.amazonaws\.com(\.cn)?")
-REQUIRED = ("RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId", "ResourceProperties")
+REQUIRED = ("RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId")
+MAX_UNPACKED = 1_000_000  # bytes; CloudFormation's own limit for a template
 # A poll this long after its deadline belongs to a request that died without removing its rule.
 STALE_SECONDS = 3600.0
 # Properties that are applied before the hand-over: a policy alone may be larger than a target's input.
 NOT_CARRIED = ("Tags", "ResourcePolicy", "ContributorInsightsSpecification", "KinesisStreamSpecification")
+
+# What a hand-over carries at most, for check_size: moments, a status, and what was waited for.
+MAX_WAITING_FOR = 150
+LONG = 1e10 + 1 / 7
+CARRIED_AT_MOST = {"started": LONG, "status": "UPDATED", "waiting_for": "x" * MAX_WAITING_FOR, "since": LONG}
 
 # DescribeRule's and RemoveTargets' answer to a rule that is not there.
 GONE = "ResourceNotFoundException"
@@ -61,15 +67,15 @@ class HandOver:
 def put_answer(url: str, body: bytes, *, sleep: Callable[[float], None] = time.sleep) -> int:
     """Sends an answer to a presigned URL; gives the HTTP status, 0 where nothing got through.
 
-    Timeouts and five tries with growing pauses, unlike crhelper's sender, which has no timeout
+    Timeouts and four tries with growing pauses, within a minute in all, unlike crhelper's sender, which has no timeout
     and never gives up. A 4xx is final: the URL has expired or is not what it should be. Whom to trust is as for
     every AWS call: AWS_CA_BUNDLE, or what botocore brings (the system's many authorities take longer to load than
     all the looks at a table).
     """
     context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or DEFAULT_CA_BUNDLE)
-    pool = urllib3.PoolManager(ssl_context=context, timeout=urllib3.Timeout(connect=3, read=10))
+    pool = urllib3.PoolManager(ssl_context=context, timeout=urllib3.Timeout(connect=3, read=5))
     status = 0
-    for attempt in range(5):
+    for attempt in range(4):
         if attempt:
             sleep(2.0**attempt / 2)
         try:
@@ -101,8 +107,45 @@ def _essential(properties: Any) -> Any:
 
 def unpack(event: dict[str, Any]) -> dict[str, Any]:
     """A poll's event with its properties back in place."""
-    new, old = json.loads(zlib.decompress(base64.b85decode(event["Packed"])))
+    try:
+        packed = zlib.decompressobj().decompress(base64.b85decode(event["Packed"]), MAX_UNPACKED)
+        new, old = json.loads(packed)
+    except (ValueError, TypeError, zlib.error):
+        raise InvalidEvent("Not a poll's event: Packed is damaged.") from None
     return {**event, "ResourceProperties": new, "OldResourceProperties": old}
+
+
+def check_event(event: dict[str, Any]) -> None:
+    """Raises `InvalidEvent` for what neither CloudFormation nor a poll's rule can have sent."""
+    polling = "CrHelperPoll" in event
+    texts = (*REQUIRED, *(("Table", "Packed") if polling else ()))
+    wrong = [name for name in texts if not isinstance(event.get(name), str)]
+    wrong += [name for name in ("PhysicalResourceId",) if not isinstance(event.get(name, ""), str)]
+    if not polling and "ResourceProperties" not in event:
+        wrong.append("ResourceProperties")
+    if "RequestType" not in wrong and event["RequestType"] not in ("Create", "Update", "Delete"):
+        wrong.append("RequestType")
+    carried = event.get("CrHelperData")
+    if polling and not (
+        isinstance(carried, dict)
+        and all(isinstance(carried.get(name), int | float) for name in ("started", "deadline"))
+    ):
+        wrong.append("CrHelperData")
+    if wrong:
+        raise InvalidEvent(
+            f"Not an event of a custom resource: {', '.join(wrong)} is missing or not what it should be.",
+            "Use the function's ARN as ServiceToken, or invoke it with an action.",
+        )
+
+
+def check_host(url: str) -> None:
+    """Raises `InvalidEvent` for a ResponseURL that is not CloudFormation's."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme != "https" or not RESPONSE_HOST.fullmatch(parts.netloc):
+        raise InvalidEvent("The ResponseURL's host is not one of CloudFormation's response buckets.")
 
 
 class CustomResource(CfnResource):
@@ -135,7 +178,7 @@ class CustomResource(CfnResource):
                 os.environ["AWS_SAM_LOCAL"] = before
         self._sam_local = None
         self._events = events
-        self._tell = tell
+        self.tell = tell
         self._sender = send
         self._clock = clock
         self._any_host = any_host
@@ -149,22 +192,20 @@ class CustomResource(CfnResource):
         Raises `InvalidEvent`, before anything is done, for an event that CloudFormation cannot have sent.
         """
         polling = "CrHelperPoll" in event
-        missing = [name for name in REQUIRED if name not in event and not (polling and name == "ResourceProperties")]
-        if missing or event["RequestType"] not in ("Create", "Update", "Delete"):
-            raise InvalidEvent(
-                f"Not an event of a custom resource: {', '.join(missing) or 'RequestType'} is missing or unknown.",
-                "Use the function's ARN as ServiceToken, or invoke it with an action.",
-            )
+        check_event(event)
         detached = bool(event.get("Detached"))
-        host = urlsplit(str(event["ResponseURL"])).netloc
-        if not detached and not self._any_host and not RESPONSE_HOST.fullmatch(host):
-            raise InvalidEvent("The ResponseURL's host is not one of CloudFormation's response buckets.")
+        if not detached and not self._any_host:
+            check_host(event["ResponseURL"])
         self._hand_over, self._answered, self._stood_down, self.NoEcho = None, detached, False, False
+        self._delivered = True
         self._function_arn = context.invoked_function_arn
         if polling and self._clock() > event["CrHelperData"]["deadline"] + STALE_SECONDS:
             self.remove_rule(event)  # its request died: nobody waits for this answer any more
             return
         super().__call__(unpack(event) if polling else dict(event), context)
+        if not self._delivered and not polling:
+            # Lambda delivers the event again, and what it finds done is answered at once; a poll's rule stays.
+            raise ServiceUnavailable("The answer to CloudFormation could not be sent.", "It is tried again.")
 
     # -------------------------------------------------------------- what crhelper calls
 
@@ -189,15 +230,19 @@ class CustomResource(CfnResource):
             self.Status = "FAILED"
             self.Reason = f"INTERNAL_ERROR: {type(error).__name__} in {place}. Please report this."
         if self.Status == "FAILED":
-            self._tell(self.Reason, level="ERROR")
+            facts = {"detached": "FAILED"} if self._event.get("Detached") else {}
+            self.tell(self.Reason, level="ERROR", **facts)
 
     def _poll_enabled(self) -> bool:
         return "CrHelperPoll" in self._event or self._hand_over is not None
 
     def _polling_init(self, event: dict[str, Any]) -> None:
         going_on = self._hand_over if self.Status != "FAILED" else None
-        if going_on and not (_unchanged(event, going_on) or self._stood_down):
-            self._schedule(event, going_on)
+        if going_on and not self._stood_down:
+            if "CrHelperPoll" not in event:
+                self._schedule(event, going_on)
+            elif bool(event.get("Detached")) == going_on.detached:
+                self._carry_on(event, going_on)
         self._send_response = not self._stood_down and (self.Status == "FAILED" or not going_on or going_on.detached)
 
     def _cfn_response(self, event: dict[str, Any]) -> None:
@@ -206,9 +251,12 @@ class CustomResource(CfnResource):
         self._send()
         # The answer goes first: a poll that dies in between repeats it, while a rule that is gone before the
         # answer is sent would leave CloudFormation waiting for its hour.
-        going_on = self._hand_over is not None and self.Status != "FAILED"
-        if "CrHelperPoll" in event and not going_on:
+        if "CrHelperPoll" not in event or not self._delivered:
+            return
+        if self._hand_over is None or self.Status == "FAILED":
             self.remove_rule(event)
+        elif not event.get("Detached"):
+            self._schedule(event, self._hand_over)  # from polling to detached
 
     def _wait_for_cwlogs(self, sleep: Any = None) -> None:
         """Logs go to a group of the stack's own and need no waiting for."""
@@ -228,8 +276,9 @@ class CustomResource(CfnResource):
         text = _fit(body, reason or str(self.Reason))
         self._answered = True
         code = self._sender(self._response_url, text)
+        self._delivered = 0 < code < 500
         level = "INFO" if 200 <= code < 300 else "ERROR"
-        self._tell(
+        self.tell(
             f"answered {body['Status']} to CloudFormation, HTTP {code or 'not reached'}",
             level=level,
             table=body["PhysicalResourceId"],
@@ -265,16 +314,18 @@ class CustomResource(CfnResource):
         request, mode, _ = (*rule.get("Description", "").split(" "), "", "", "")[:3]
         return request, mode
 
-    def _polled_already(self, event: dict[str, Any], table: str) -> bool:
+    def polled_already(self, event: dict[str, Any], table: str) -> bool:
         """Whether this very request was handed over to polls."""
-        request, mode = self.rule_owner(event, table)
-        if request != event["RequestId"] or mode != "poll":
+        if self.rule_owner(event, table) != (event["RequestId"], "poll"):
             return False
-        return bool(self._events().list_targets_by_rule(Rule=self.rule_name(event, table))["Targets"])
+        try:
+            return bool(self._events().list_targets_by_rule(Rule=self.rule_name(event, table))["Targets"])
+        except (ClientError, BotoCoreError) as error:
+            raise from_aws(error, "events:ListTargetsByRule", table) from error
 
     def check_size(self, event: dict[str, Any], table: str) -> None:
         """Raises `TableConflict`, before the first write, where the polls' input would not hold the declaration."""
-        size = len(self._input(event, HandOver(1e10, {"waiting_for": "x" * 200, "since": 1e10}), table))
+        size = len(self._input(event, HandOver(LONG, {**CARRIED_AT_MOST}), table))
         if size > MAX_INPUT:
             raise TableConflict(
                 f"The declaration needs {size} of the {MAX_INPUT} characters that a poll's input may have.",
@@ -304,7 +355,7 @@ class CustomResource(CfnResource):
         name = self.rule_name(event, table)
         mode = "detached" if going_on.detached else "poll"
         try:
-            if mode == "poll" and "CrHelperPoll" not in event and self._polled_already(event, table):
+            if mode == "poll" and "CrHelperPoll" not in event and self.polled_already(event, table):
                 self.stand_down()  # the same event again: the polls that the first one set up will answer
                 return
             events = self._events()
@@ -314,19 +365,32 @@ class CustomResource(CfnResource):
                 State="ENABLED",
                 Description=f"{event['RequestId']} {mode} {int(going_on.deadline)}",
             )
-            answer = events.put_targets(
-                Rule=name,
-                Targets=[{"Id": "1", "Arn": self._function_arn, "Input": self._input(event, going_on, table)}],
-            )
-            if answer.get("FailedEntryCount"):
-                raise TableConflict(f"EventBridge refused the target of rule {name}.", "See the function's log.")
+            self._put_target(event, going_on, table)
         except (ClientError, BotoCoreError, SentinelError) as error:
             self.Status = "FAILED"
             self.Reason = str(from_aws(error, "Setting up the polls", table))
+            self.tell(self.Reason, level="ERROR", table=table)
             self._remove(name)
             return
-        if "CrHelperPoll" not in event:
-            self._tell(f"{table}: handed over to {mode} invocations, one a minute", table=table, handed_over=True)
+        self.tell(f"{table}: handed over to {mode} invocations, one a minute", table=table, handed_over=mode)
+
+    def _carry_on(self, event: dict[str, Any], going_on: HandOver) -> None:
+        """The rule stays; what it carries is brought up to date. That is for people who read how long a wait has
+        lasted, so a fault of EventBridge is no fault of the deploy."""
+        if event["CrHelperData"] == {**going_on.carried, "deadline": going_on.deadline}:
+            return
+        table, mode = event["Table"], "detached" if going_on.detached else "poll"
+        try:
+            if self.rule_owner(event, table) == (event["RequestId"], mode):
+                self._put_target(event, going_on, table)
+        except (ClientError, BotoCoreError, SentinelError) as error:
+            self.tell(f"{table}: the next poll goes on without news: {type(error).__name__}", level="WARNING")
+
+    def _put_target(self, event: dict[str, Any], going_on: HandOver, table: str) -> None:
+        name = self.rule_name(event, table)
+        target = {"Id": "1", "Arn": self._function_arn, "Input": self._input(event, going_on, table)}
+        if self._events().put_targets(Rule=name, Targets=[target]).get("FailedEntryCount"):
+            raise TableConflict(f"EventBridge refused the target of rule {name}.", "See the function's log.")
 
     def remove_rule(self, event: dict[str, Any], table: str = "") -> None:
         """Removes the rule of this resource and table, whoever made it."""
@@ -342,13 +406,7 @@ class CustomResource(CfnResource):
                 call(**params)
             except (ClientError, BotoCoreError) as error:
                 if not isinstance(error, ClientError) or error.response["Error"]["Code"] != GONE:
-                    self._tell(f"rule {name} could not be removed: {type(error).__name__}", level="ERROR")
-
-
-def _unchanged(event: dict[str, Any], going_on: HandOver) -> bool:
-    """Whether a poll goes on as it came, so that its rule need not be written again."""
-    same_mode = "CrHelperPoll" in event and bool(event.get("Detached")) == going_on.detached
-    return same_mode and event["CrHelperData"] == {**going_on.carried, "deadline": going_on.deadline}
+                    self.tell(f"rule {name} could not be removed: {type(error).__name__}", level="ERROR")
 
 
 def _fit(body: dict[str, Any], reason: str) -> bytes:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from custom_resource import CustomResource, HandOver
+from custom_resource import MAX_WAITING_FOR, CustomResource, HandOver
 from msgspec import structs
-from sentinel.errors import InvalidSchema, TableNotReady
+from sentinel.errors import InvalidSchema, ServiceUnavailable, TableNotReady, Throttled
 from sentinel.ownership import Owner
-from sentinel.plan import Goal, Phase
+from sentinel.plan import Goal
 from sentinel.properties import Declaration, generated_suffix, read_properties
 from sentinel.provisioner import Outcome, Run, TableProvisioner
 
@@ -21,6 +22,9 @@ POLL_SECONDS = 48.0
 # What is kept of Lambda's own time for the answer and its retries.
 LAMBDA_MARGIN = 45.0
 DETACHED_SECONDS = 24 * 3600.0
+# An event that is answered sooner than this cannot have been handed over by an earlier delivery of it; asking
+# EventBridge would cost more than the whole answer.
+SAME_EVENT_SECONDS = 2.0
 
 
 class TableResource:
@@ -57,10 +61,8 @@ class TableResource:
         table = goal.schema.table_name
         self._resource.PhysicalResourceId = table
         self._resource.check_size(event, table)
-        if event["RequestType"] == "Update":
-            request, _ = self._resource.rule_owner(event, table)
-            if request and request != event["RequestId"]:
-                self._resource.remove_rule(event, table)  # this update replaces what is left of the former one
+        if event["RequestType"] == "Update" and self._replaces(event, table):
+            return table
         deadline = started + declaration.timeout
         run = Run(self._provisioner(lambda: True), goal)
         lambda_end = started + context.get_remaining_time_in_millis() / 1000 - LAMBDA_MARGIN
@@ -69,7 +71,20 @@ class TableResource:
         if not outcome.done and not outcome.detachable and _settings_left(goal, outcome):
             # Policies, tags and the like are not carried to the polls: they are waited for here.
             outcome = run.until(min(deadline, lambda_end), stop_at_builds=goal.detached)
+        if self._clock() - started > SAME_EVENT_SECONDS and self._resource.polled_already(event, table):
+            self._resource.stand_down()  # the same event again, and the polls of the first one will answer
+            return table
         return self._conclude(event, declaration, goal, outcome, {"started": started})
+
+    def _replaces(self, event: dict[str, Any], table: str) -> bool:
+        """Ends what a former request left to do. True where this very request is in the hands of polls already."""
+        request, _ = self._resource.rule_owner(event, table)
+        if request and request != event["RequestId"]:
+            self._resource.remove_rule(event, table)
+        elif request and self._resource.polled_already(event, table):
+            self._resource.stand_down()
+            return True
+        return False
 
     def poll_converge(self, event: dict[str, Any], context: Any) -> str:
         """Create and Update, a later invocation: goes on from where the table stands."""
@@ -81,16 +96,21 @@ class TableResource:
         def still_ours() -> bool:
             return self._still_ours(event)
 
-        if not still_ours():
-            self._resource.stand_down()
-            return goal.schema.table_name
         if event.get("Detached"):
             goal = structs.replace(goal, detached=True)
         waiting = (str(carried.get("waiting_for", "")), float(carried.get("since", now)))
-        run = Run(self._provisioner(still_ours), goal, created=bool(carried.get("created")), waiting=waiting)
+        run = Run(self._provisioner(still_ours), goal, status=str(carried.get("status", "EXISTS")), waiting=waiting)
         remaining = now + context.get_remaining_time_in_millis() / 1000 - LAMBDA_MARGIN / 3
         until = min(now + POLL_SECONDS, carried["deadline"], remaining)
-        outcome = run.until(until, stop_at_builds=goal.detached and not event.get("Detached"))
+        try:
+            if not still_ours():
+                self._resource.stand_down()
+                return goal.schema.table_name
+            outcome = run.until(until, stop_at_builds=goal.detached and not event.get("Detached"))
+        except (Throttled, ServiceUnavailable) as error:
+            # A minute of faults ends a first invocation, which may be set up wrongly. What has got this far goes on
+            # with the next poll.
+            outcome = run.interrupted(error)
         return self._conclude(event, declaration, goal, outcome, carried)
 
     def _conclude(
@@ -101,31 +121,30 @@ class TableResource:
         table, now = goal.schema.table_name, self._clock()
         detached = bool(event.get("Detached"))
         deadline = carried["started"] + declaration.timeout
-        rest = HandOver(now + DETACHED_SECONDS, {"started": now, "created": outcome.status == "CREATED"}, detached=True)
         self._resource.Data = _attributes(table, outcome)
-        if outcome.waiting_for == "a later request took over":
+        # Cut, and without anything that JSON writes longer: check_size has counted on it.
+        waiting_for = re.sub(r"[^ !#-\[\]-~]", "?", outcome.waiting_for)[:MAX_WAITING_FOR]
+        since = carried.get("since", now) if waiting_for == carried.get("waiting_for") else now
+        going_on = {**carried, "status": outcome.status, "waiting_for": waiting_for, "since": since}
+        going_on.pop("deadline", None)
+        rest = HandOver(now + DETACHED_SECONDS, {**going_on, "started": now}, detached=True)
+        if outcome.taken_over:
             self._resource.stand_down()
         elif outcome.done and not outcome.postponed:
             pass
         elif detached:
-            if now < carried["deadline"]:
-                self._resource.hand_over(HandOver(carried["deadline"], carried, detached=True))
-            else:
+            if now >= carried["deadline"]:
                 raise TableNotReady(f"{table}: the detached build has not ended in a day: {outcome.waiting_for}.")
+            self._resource.tell(f"{table}: goes on detached", table=table, detached="going on")
+            self._resource.hand_over(HandOver(carried["deadline"], going_on, detached=True))
         elif outcome.done or outcome.detachable:
             self._resource.hand_over(rest)
         elif now < deadline and not _settings_left(goal, outcome):
-            since = carried["since"] if outcome.waiting_for == carried.get("waiting_for") else now
-            going_on = {
-                "started": carried["started"],
-                "created": outcome.status == "CREATED",
-                "waiting_for": outcome.waiting_for[:200],
-                "since": since,
-            }
             self._resource.hand_over(HandOver(deadline, going_on))
+        elif outcome.error:
+            raise outcome.error
         else:
-            since = carried.get("since", carried["started"])
-            raise outcome.error or _too_late(table, outcome, declaration.timeout, now - since)
+            raise _too_late(table, outcome, now - carried["started"], now - since)
         return table
 
     # -------------------------------------------------------------- Delete
@@ -139,22 +158,29 @@ class TableResource:
         except InvalidSchema:
             return str(event.get("PhysicalResourceId", ""))
         table = goal.schema.table_name
-        if self._resource.rule_owner(event, table)[0] not in ("", event["RequestId"]):
-            self._resource.remove_rule(event, table)
+        if self._replaces(event, table):
+            return str(event.get("PhysicalResourceId") or table)
         lambda_end = started + context.get_remaining_time_in_millis() / 1000 - LAMBDA_MARGIN
         until = min(started + self._inline, started + declaration.timeout, lambda_end)
         return self._removed(event, declaration, goal, until, started)
 
     def poll_remove(self, event: dict[str, Any], context: Any) -> str:
         """Delete, a later invocation."""
-        declaration, goal = self._goal(event)
-        if not self._still_ours(event):
-            self._resource.stand_down()
-            return goal.schema.table_name
         now = self._clock()
+        declaration, goal = self._goal(event)
+        self._resource.PhysicalResourceId = event.get("PhysicalResourceId") or event["Table"]
         remaining = now + context.get_remaining_time_in_millis() / 1000 - LAMBDA_MARGIN / 3
-        until = min(now + POLL_SECONDS, remaining)
-        return self._removed(event, declaration, goal, until, event["CrHelperData"]["started"])
+        until = min(now + POLL_SECONDS, event["CrHelperData"]["deadline"], remaining)
+        try:
+            if not self._still_ours(event):
+                self._resource.stand_down()
+                return str(event["Table"])
+            return self._removed(event, declaration, goal, until, event["CrHelperData"]["started"])
+        except (Throttled, ServiceUnavailable):
+            if self._clock() >= event["CrHelperData"]["deadline"]:
+                raise
+            self._resource.hand_over(HandOver(event["CrHelperData"]["deadline"], _carried(event)))
+            return str(event["Table"])
 
     def _removed(
         self, event: dict[str, Any], declaration: Declaration, goal: Goal, until: float, started: float
@@ -214,6 +240,10 @@ def _first_id(event: dict[str, Any]) -> str:
     return str(event.get("PhysicalResourceId") or (name if isinstance(name, str) and name else ""))
 
 
+def _carried(event: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in event["CrHelperData"].items() if key != "deadline"}
+
+
 def _attributes(table: str, outcome: Outcome) -> dict[str, str]:
     found = outcome.table
     return {
@@ -225,20 +255,29 @@ def _attributes(table: str, outcome: Outcome) -> dict[str, str]:
 
 
 def _settings_left(goal: Goal, outcome: Outcome) -> bool:
-    """Whether something that the polls do not carry is still to be set."""
-    schema = goal.schema
-    if outcome.table is None or outcome.table.status == "CREATING":
-        given = outcome.status == "CREATED" or not (schema.tags or schema.resource_policy)
-        return not given or bool(schema.insights or schema.kinesis or (schema.stream and schema.stream.policy))
-    return any(step.phase == Phase.SETTINGS for step in outcome.left)
+    """Whether something that the polls do not carry may still have to be set."""
+    if outcome.settled:
+        return False
+    for schema in (goal.schema, goal.former):
+        # CreateTable itself gives tags and the table's policy.
+        given = schema is goal.schema and outcome.status == "CREATED"
+        if schema and (
+            schema.insights
+            or schema.kinesis
+            or (schema.stream and schema.stream.policy)
+            or (not given and (schema.tags or schema.resource_policy))
+        ):
+            return True
+    return False
 
 
-def _too_late(table: str, outcome: Outcome, timeout: int, waited: float) -> TableNotReady:
-    minutes = max(1, round(waited / 60))
+def _too_late(table: str, outcome: Outcome, lasted: float, waited: float) -> TableNotReady:
+    """The deadline's answer: what happens now, then what is still running and since when, then the way out."""
+    running = outcome.waiting_for or "changes are left"
     return TableNotReady(
-        f"{table} is not as declared after {timeout} s: without rollback the next deploy goes on from here, with"
-        " rollback CloudFormation removes the new indexes again.",
-        f"Still running, for {minutes} min: {outcome.waiting_for or 'changes are left'}. WaitForIndexes: Detached"
-        " answers before the builds and carries them on.",
+        f"{table} is not as declared after {lasted / 60:.0f} min: without rollback the next deploy goes on from here,"
+        " with rollback CloudFormation removes the new indexes again.",
+        f"Still running, for {max(1, round(waited / 60))} min: {running}. WaitForIndexes: Detached answers before the"
+        " builds and carries them on.",
         table=table,
     )

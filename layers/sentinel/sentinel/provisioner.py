@@ -491,15 +491,15 @@ class Run:
         provisioner: TableProvisioner,
         goal: Goal,
         *,
-        created: bool = False,
+        status: str = "EXISTS",
         waiting: tuple[str, float] = ("", 0.0),
     ) -> None:
-        """`created`: an earlier invocation of the same request made the table; `waiting`: what it was
-        waiting for when it ended, and since when."""
+        """`status`: what an earlier invocation of the same request came to (CREATED, UPDATED, EXISTS);
+        `waiting`: what it was waiting for when it ended, and since when."""
         self._provisioner = provisioner
         self._goal = goal
         self._clock = provisioner._clock
-        self._created = created
+        self._created, self._updated = status == "CREATED", status == "UPDATED"
         self._create_tried = False
         self._expected_until = 0.0
         self._taken: dict[str, list[float]] = {}
@@ -643,6 +643,7 @@ class Run:
             table=name,
             waiting_for=waiting_for,
             seconds=round(waited),
+            **({"error": type(self._last_error).__name__} if self._last_error else {}),
         )
 
     # ---------------------------------------------------------- one step
@@ -702,6 +703,11 @@ class Run:
 
     # ---------------------------------------------------------- the end
 
+    def interrupted(self, error: SentinelError) -> Outcome:
+        """The outcome of a run that `error` ended for the moment."""
+        self._last_error = error
+        return self._outcome(None, Plan(()), done=False, waiting_for=error.message)
+
     def _outcome(
         self,
         table: Table | None,
@@ -712,7 +718,7 @@ class Run:
         taken_over: bool = False,
         waiting_for: str = "",
     ) -> Outcome:
-        status = "CREATED" if self._created else "UPDATED" if self.written else "EXISTS"
+        status = "CREATED" if self._created else "UPDATED" if self.written or self._updated else "EXISTS"
         return Outcome(
             status,
             done,
