@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Union
 
 import msgspec
 from sentinel.properties import REFUSED_PROPERTIES, Properties
@@ -90,9 +90,10 @@ def registry_schema() -> dict[str, Any]:
 
 
 def event_schema(function: str) -> dict[str, Any]:
-    """The events of functions/<function>, from the type `Event` in its app.py."""
+    """The events of functions/<function>: those of its `edge`, or its type `Event`."""
     module = load_function(function)
-    made = _plain(msgspec.json.schema(module.Event))
+    kinds = tuple(module.edge._events.values()) if hasattr(module, "edge") else (module.Event,)
+    made = _plain(msgspec.json.schema(Union[kinds]))  # noqa: UP007 - made at run time
     for shape in made["$defs"].values():
         for name in ("properties", "old_properties"):
             if name in shape.get("properties", {}):
@@ -102,7 +103,8 @@ def event_schema(function: str) -> dict[str, Any]:
 
 def load_function(function: str) -> ModuleType:
     """functions/<function>/app.py as a module; each is called app, and has its folder to import from."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # clients are made when it is imported
+    # Clients are made when it is imported.
+    os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "SENTINEL_TABLE": "a-table"}
     folder = FUNCTIONS / function
     spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")
     assert spec is not None
@@ -128,6 +130,8 @@ def _plain(schema: Any) -> Any:
         kept["$defs"] = {name.lstrip("_"): shape for name, shape in kept["$defs"].items()}
     if isinstance(kept.get("title"), str):
         del kept["title"]
+    if isinstance(kept.get("description"), str):
+        kept["description"] = " ".join(kept["description"].split())
     if "$ref" in kept:
         kept["$ref"] = kept["$ref"].replace("/_", "/")
     if "mapping" in kept:

@@ -319,6 +319,177 @@ def list_requests(stack: Stack, /, approver: bool, **options: Any) -> None:
     _list(stack, "ApprovalsFunction" if approver else "RequestsFunction", REQUEST_COLUMNS, **options)
 
 
+# ------------------------------------------------------------------ break-glass events
+
+
+@main.group("break-glass")
+def break_glass() -> None:
+    """Access in an emergency: invoked, used, closed."""
+
+
+@break_glass.command("invoke")
+@click.argument("profile")
+@acts_as("invoker")
+@click.option(
+    "--reason",
+    "reason_code",
+    type=click.Choice(["incident", "maintenance", "security", "recovery", "other"]),
+    required=True,
+)
+@click.option("--justification", "-j", required=True, help="What is going on; 20 to 1000 characters.")
+@click.option("--for", "duration_seconds", type=DURATION, required=True, help="How long; at most 4h.")
+@click.option("--request", "request_id", help="The request that this is instead of.")
+@click.option("--id", help="An id of your own, 16 hex digits: the same event twice is one.")
+@answers_json
+@click.pass_obj
+def invoke_break_glass(stack: Stack, /, json: bool, **fields: Any) -> None:
+    """Take PROFILE now."""
+    fields["id"] = fields["id"] or secrets.token_hex(8)
+    _give(stack.invoke("BreakGlassFunction", {"action": "invoke", **_given(fields)}), json)
+
+
+@break_glass.command("close")
+@click.argument("id")
+@acts_as("closed_by")
+@click.option("--reason", required=True, help="What was done.")
+@answers_json
+@click.pass_obj
+def close_break_glass(stack: Stack, /, json: bool, **fields: Any) -> None:
+    """Close the event with this ID."""
+    _give(stack.invoke("BreakGlassFunction", {"action": "close", **fields}), json)
+
+
+@break_glass.command("show")
+@click.argument("id")
+@answers_json
+@click.pass_obj
+def show_break_glass(stack: Stack, id: str, json: bool) -> None:
+    """The event with this ID."""
+    _give(stack.invoke("BreakGlassFunction", {"action": "get", "id": id}), json)
+
+
+@break_glass.command("list")
+@click.option("--by", type=click.Choice(["status", "invoker", "profile"]), default="status", show_default=True)
+@click.argument("value", default="active")
+@list_options
+@click.pass_obj
+def list_break_glass(stack: Stack, /, **options: Any) -> None:
+    """Events, newest first: the active ones, or those by status, invoker or profile VALUE."""
+    _list(stack, "BreakGlassFunction", EVENT_COLUMNS, **options)
+
+
+@break_glass.command("active")
+@click.argument("invoker")
+@click.argument("profile")
+@answers_json
+@click.pass_obj
+def active_break_glass(stack: Stack, /, json: bool, **fields: Any) -> None:
+    """The event of INVOKER for PROFILE that is active now, if there is one."""
+    _give(stack.invoke("BreakGlassFunction", {"action": "active", **fields}), json)
+
+
+@break_glass.command("count")
+@click.option("--by", type=click.Choice(["invoker", "profile"]), required=True)
+@click.argument("value")
+@click.option("--since", required=True, help="A moment, such as 2026-11-01T00:00:00Z.")
+@answers_json
+@click.pass_obj
+def count_break_glass(stack: Stack, /, json: bool, **fields: Any) -> None:
+    """How many events there were since a moment."""
+    answer = stack.invoke("BreakGlassFunction", {"action": "count", **fields})
+    show.as_json(answer if json else answer["count"])
+
+
+@break_glass.command("last")
+@click.option("--by", type=click.Choice(["invoker", "profile"]), required=True)
+@click.argument("value")
+@answers_json
+@click.pass_obj
+def last_break_glass(stack: Stack, /, json: bool, **fields: Any) -> None:
+    """The newest event, whatever its status, if there is one."""
+    _give(stack.invoke("BreakGlassFunction", {"action": "last", **fields}), json)
+
+
+# ------------------------------------------------------------------ sessions
+
+
+@main.group("sessions")
+def sessions() -> None:
+    """Who uses which profile through which server."""
+
+
+@sessions.command("start")
+@click.argument("profile")
+@acts_as("user")
+@click.option("--server", "server_instance_id", help="The server instance that it runs through.")
+@click.option("--source-identity")
+@click.option("--device", "device_id")
+@click.option("--expires-in", "expires_in_seconds", type=DURATION, help="How long it may last; default 8h.")
+@click.option("--id", help="An id of your own, 16 hex digits: the same session twice is one.")
+@answers_json
+@click.pass_obj
+def start_session(stack: Stack, /, json: bool, **fields: Any) -> None:
+    """Begin a session on PROFILE."""
+    fields["id"] = fields["id"] or secrets.token_hex(8)
+    _give(stack.invoke("SessionsFunction", {"action": "start", **_given(fields)}), json)
+
+
+@sessions.command("touch")
+@click.argument("id")
+@answers_json
+@click.pass_obj
+def touch_session(stack: Stack, id: str, json: bool) -> None:
+    """Count one more use of the session with this ID."""
+    _give(stack.invoke("SessionsFunction", {"action": "touch", "id": id}), json)
+
+
+@sessions.command("revoke")
+@click.argument("id")
+@acts_as("revoked_by")
+@click.option("--reason", required=True)
+@answers_json
+@click.pass_obj
+def revoke_session(stack: Stack, /, json: bool, **fields: Any) -> None:
+    """End the session with this ID, for good."""
+    _give(stack.invoke("SessionsFunction", {"action": "revoke", **fields}), json)
+
+
+@sessions.command("show")
+@click.argument("id")
+@answers_json
+@click.pass_obj
+def show_session(stack: Stack, id: str, json: bool) -> None:
+    """The session with this ID."""
+    _give(stack.invoke("SessionsFunction", {"action": "get", "id": id}), json)
+
+
+@sessions.command("list")
+@click.option(
+    "--by",
+    type=click.Choice(["status", "user", "profile", "server_instance_id"]),
+    default="status",
+    show_default=True,
+)
+@click.argument("value", default="active")
+@click.option("--from", "from", help="Made at this moment or later, such as 2026-11-01T00:00:00Z.")
+@click.option("--to", help="Made before this moment.")
+@list_options
+@click.pass_obj
+def list_sessions(stack: Stack, /, **options: Any) -> None:
+    """Sessions, newest first: the active ones, or those by status, user, profile or server VALUE."""
+    _list(stack, "SessionsFunction", SESSION_COLUMNS, **options)
+
+
+@sessions.command("active")
+@click.argument("server_instance_id")
+@answers_json
+@click.pass_obj
+def active_session(stack: Stack, server_instance_id: str, json: bool) -> None:
+    """The newest session of a server instance that is active now, if there is one."""
+    event = {"action": "active", "server_instance_id": server_instance_id}
+    _give(stack.invoke("SessionsFunction", event), json)
+
+
 # ------------------------------------------------------------------ how a deploy ran
 
 

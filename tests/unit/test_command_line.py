@@ -8,10 +8,12 @@ import tomllib
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from click.testing import CliRunner, Result
 from engines import ROOT
+from jsonschema import Draft202012Validator
 from sentinel_sam import show, stack
 from sentinel_sam.commands import main
 
@@ -181,6 +183,66 @@ def test_each_command_is_one_event(
     cloud = Cloud(**{event["action"]: REQUEST})
     assert run(cloud, *arguments).exit_code == 0
     assert cloud.sent == [(f"sentinel-{function}", event)]
+
+
+EVERY_COMMAND = [
+    "request p --as ann -j why-it-is-so --for 1h --expires-in 2h --id 0123456789abcdef",
+    "show a1",
+    "cancel a1 --as ann",
+    "approve a1 --as bob --comment fine",
+    "deny a1 --as bob",
+    "list",
+    "list ann --by requester --limit 5 --oldest-first",
+    "list denied --approver",
+    "break-glass invoke p --as ann --reason incident -j everything-is-on-fire --for 1h --request 0123456789abcdef",
+    "break-glass close a1 --as ann --reason out",
+    "break-glass show a1",
+    "break-glass list ann --by invoker",
+    "break-glass active ann p",
+    "break-glass count ann --by invoker --since 2026-11-01T00:00:00Z",
+    "break-glass last p --by profile",
+    "sessions start p --as ann --server i-1 --source-identity ann --device d-1 --expires-in 1h",
+    "sessions touch a1",
+    "sessions revoke a1 --as bob --reason lost",
+    "sessions show a1",
+    "sessions list i-1 --by server_instance_id",
+    "sessions list ann --by user --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z",
+    "sessions active i-1",
+    "status orders",
+]
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND)
+@pytest.mark.parametrize("option", [None, "--json"])
+def test_each_commands_event_is_one_that_the_function_takes(
+    run: Callable[..., Result], command: str, option: str | None
+) -> None:
+    page: dict[str, Any] = {"requests": [], "cursor": None, "unreadable": []}
+    answers = {"list": page, "count": {"count": 3}, "status": {"table_name": "orders", "status": "ACTIVE"}}
+    cloud = Cloud(
+        **dict.fromkeys(("active", "last", "touch", "start", "revoke", "invoke", "close"), REQUEST), **answers
+    )
+    cloud.answers |= dict.fromkeys(("create", "get", "cancel", "approve", "deny"), REQUEST)
+    done = run(cloud, *command.split(), *([option] if option else []))
+    assert done.exit_code == 0, done.output
+    [(function, event)] = cloud.sent
+    files = {"TablePlanner": "table_planner"}
+    name = function.removeprefix("sentinel-")
+    schema = json.loads((ROOT / "schemas/events" / f"{files.get(name, name.lower())}.json").read_text())
+    Draft202012Validator(schema).validate(event)
+
+
+def test_every_command_is_tried() -> None:
+    groups = {name: command for name, command in main.commands.items() if isinstance(command, click.Group)}
+    names: set[tuple[str, ...]] = {(name,) for name in main.commands if name not in groups}
+    names |= {(name, sub) for name, group in groups.items() for sub in group.commands}
+    tried = {tuple(command.split()[: 2 if command.split()[0] in groups else 1]) for command in EVERY_COMMAND}
+    assert names - tried == {("plan",), ("picture",)}  # which have tests of their own
+
+
+def test_nothing_active_is_none(run: Callable[..., Result]) -> None:
+    assert run(Cloud(active=None), "sessions", "active", "i-1").stdout == "none\n"
+    assert json.loads(run(Cloud(active=None), "sessions", "active", "i-1", "--json").stdout) is None
 
 
 def test_a_refusal_exits_with_1_and_says_why(run: Callable[..., Result]) -> None:
