@@ -89,7 +89,7 @@ def show_request(sentinel: Stack) -> None:
             "duration_seconds": 3600,
         },
     )
-    said("alice asks for production-read, one hour", f"{request['status']}, id {request['id']}")
+    said("alice asks for production-read", f"{request['status']}, id {request['id']}")
     decide = {"action": "approve", "id": request["id"]}
     refused("alice approves it herself", sentinel, "ApprovalsFunction", {**decide, "approver": "alice"})
     approved = sentinel.invoke("ApprovalsFunction", {**decide, "approver": "bob", "comment": "Until five."})
@@ -100,9 +100,17 @@ def show_request(sentinel: Stack) -> None:
         sentinel.invoke("RequestsFunction", {**event, "justification": "Looking into a failed payment."})
         said(f"{person} asks for {profile}")
     listed = sentinel.invoke("RequestsFunction", {"action": "list", "by": "requester", "value": "alice"})
-    show_records(
-        "requests of alice, newest first", listed["requests"], "id", "profile", "status", "created_at", "approver"
-    )
+    said("requests of alice, newest first")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("id", "profile", "status", "created", "approver"):
+        table.add_column(heading)
+    for item in listed["requests"]:
+        table.add_row(item["id"], item["profile"], item["status"], clock(item["created_at"]), item["approver"])
+    show(table)
+
+
+def clock(moment: str) -> str:
+    return f"{moment[11:16]} UTC"
 
 
 def show_break_glass(sentinel: Stack) -> None:
@@ -117,14 +125,14 @@ def show_break_glass(sentinel: Stack) -> None:
             "duration_seconds": 1800,
         },
     )
-    said("erin breaks the glass for production-admin", f"{event['status']}, id {event['id']}")
+    said("erin breaks the glass", f"{event['status']}, id {event['id']}")
     active = {"action": "active", "invoker": "erin", "profile": "production-admin"}
-    said("is it in use?", f"yes, until {sentinel.invoke('BreakGlassFunction', active)['expires_at']}")
+    said("is it in use", f"yes, until {clock(sentinel.invoke('BreakGlassFunction', active)['expires_at'])}")
     close = {"action": "close", "id": event["id"], "closed_by": "frank", "reason": "Payments are up again."}
     closed = sentinel.invoke("BreakGlassFunction", close)
     said("frank closes it", f"{closed['status']}: {closed['closed_reason']}")
     count = {"action": "count", "by": "invoker", "value": "erin", "since": event["created_at"]}
-    said("how often did erin, since then?", f"{sentinel.invoke('BreakGlassFunction', count)['count']} time")
+    said("how often did erin, since then", f"{sentinel.invoke('BreakGlassFunction', count)['count']} time")
 
 
 def show_session(sentinel: Stack) -> None:
@@ -190,7 +198,7 @@ def remove(engine: MiniStack, *stacks: str) -> None:
         with step(f"stack {stack}"):
             delete_stack(engine, stack)
     kept = dynamodb.list_tables()["TableNames"]
-    said("tables outlive their stack by default", ", ".join(kept))
+    said("tables outlive their stack", ", ".join(kept))
     for name in kept:
         dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
         dynamodb.delete_table(TableName=name)
@@ -199,16 +207,6 @@ def remove(engine: MiniStack, *stacks: str) -> None:
         *(rule["Name"] for rule in engine.client("events").list_rules()["Rules"]),
     ]
     said("so they are removed one by one", f"left over: {', '.join(left) or 'nothing'}")
-
-
-def show_records(title: str, records: list[dict[str, Any]], *fields: str) -> None:
-    said(title)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for field in fields:
-        table.add_column(field)
-    for record in records:
-        table.add_row(*(str(record[field]) for field in fields))
-    show(table)
 
 
 def refused(what: str, stack: Stack, function: str, event: object) -> None:
@@ -232,14 +230,14 @@ def note(text: str) -> None:
 
 def said(what: str, answer: str = "", *, style: str = "green") -> None:
     row = Table.grid(padding=(0, 2, 0, 0))
-    row.add_column(width=40)
+    row.add_column(width=36)
     row.add_column()
     row.add_row(what, Text(answer, style))
     show(row)
 
 
 def show(what: Table | Text) -> None:
-    console.print(Padding(what, (0, 0, 0, 2)))
+    console.print(Padding(what, (0, 0, 0, 2), expand=False))
 
 
 @contextmanager
