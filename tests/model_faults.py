@@ -39,7 +39,8 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        return not self.operation.startswith(("Describe", "List", "Get"))
+        """Whether it asks AWS to change something; CloudFormation's answers are no such thing."""
+        return self.service != "cloudformation" and not self.operation.startswith(("Describe", "List", "Get"))
 
     @property
     def name(self) -> str:
