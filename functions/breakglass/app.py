@@ -88,6 +88,6 @@ edge = Edge(
 store = BreakGlassStore(os.environ["SENTINEL_TABLE"], audit=edge.audit)
 
 
-def handler(event: Any, context: Any) -> Any:  # noqa: ARG001
+def handler(event: Any, context: Any) -> Any:
     """`invoke`, `get`, `close`, `list`, `active`, `count` and `last`, as docs/break-glass.md has them."""
-    return edge(event, store)
+    return edge(event, store, context)

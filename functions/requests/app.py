@@ -88,6 +88,6 @@ edge = Edge(
 store = RequestStore(os.environ["SENTINEL_TABLE"], audit=edge.audit)
 
 
-def handler(event: Any, context: Any) -> Any:  # noqa: ARG001
+def handler(event: Any, context: Any) -> Any:
     """`create`, `get`, `update`, `cancel`, `delete` and `list`, as docs/requests.md has them."""
-    return edge(event, store)
+    return edge(event, store, context)

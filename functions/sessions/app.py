@@ -94,6 +94,6 @@ edge = Edge(
 store = SessionStore(os.environ["SENTINEL_TABLE"], audit=edge.audit)
 
 
-def handler(event: Any, context: Any) -> Any:  # noqa: ARG001
+def handler(event: Any, context: Any) -> Any:
     """`start`, `get`, `touch`, `revoke`, `list` and `active`, as docs/sessions.md has them."""
-    return edge(event, store)
+    return edge(event, store, context)

@@ -86,8 +86,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
     """CloudFormation's events and polls answer CloudFormation; `{"action": "create", "properties": {…}}`
     gives `{"table_name", "status", "arn", "error"}`."""
     if isinstance(event, dict) and "RequestType" in event:
+        logger.set_correlation_id(event.get("RequestId"))  # polls have it too: it leads through a whole deploy
         resource(event, context)
         return None
+    logger.set_correlation_id(context.aws_request_id)
     declaration = read_properties(_create(event).properties, name_prefix=PREFIX)
     goal = Goal(schema=declaration.schema, existing=declaration.existing)
     try:

@@ -105,9 +105,18 @@ class Edge:
         self._logger = logger
         self._metrics = metrics
         self._counts = counts
+        self._cold = True
 
-    def __call__(self, event: Any, store: Any) -> Any:
-        """The answer to `event`, as JSON's types; a refusal is raised, or, over HTTP, answered with its status."""
+    def __call__(self, event: Any, store: Any, context: Any = None) -> Any:
+        """The answer to `event`, as JSON's types; a refusal is raised, or, over HTTP, answered with its status.
+
+        With Lambda's `context`, its request id is on every log line, and an environment's first call is counted.
+        """
+        if context is not None:
+            self._logger.set_correlation_id(context.aws_request_id)
+            if self._cold:
+                self._cold = False
+                self._count("ColdStart", function_name=context.function_name)
         if isinstance(event, dict) and "requestContext" in event:
             return self._over_http(event, store)
         return self._answer(event, store)
