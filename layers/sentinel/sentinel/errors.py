@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -97,7 +97,9 @@ class SessionExists(RecordExists):
 
 
 class ConcurrentModification(SentinelError):
-    """Somebody else wrote the item since it was read."""
+    """Somebody else wrote the item since it was read; `stored` is the record as it is now, to go on from."""
+
+    stored: Any = None
 
 
 class InvalidStateTransition(SentinelError):
@@ -323,7 +325,7 @@ RULES: tuple[Rule, ...] = (
         TableNotFound,
         "Check the table's name and the region, and that its stack is deployed.",
     ),
-    Rule("", "", Verdict.FATAL, OperationRefused, ""),
+    Rule("", "", Verdict.FATAL, OperationRefused, "Correct what the service names, then deploy again."),
 )
 
 

@@ -623,13 +623,15 @@ class RecordStore[R: Record, P]:
         )
 
     def _refuse_version(self, stored: R) -> Never:
-        raise ConcurrentModification(
+        lost = ConcurrentModification(
             f"Somebody else wrote the {self.noun} {stored.id} meanwhile: it is of {stored.updated_at} now.",
             "Read it again, and repeat what is still to be done.",
             id=stored.id,
             table=self.table_name,
             updated_at=stored.updated_at,
         )
+        lost.stored = stored  # not of the context: that may be logged
+        raise lost
 
 
 # ---------------------------------------------------------------------- expressions
