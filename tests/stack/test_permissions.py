@@ -35,7 +35,14 @@ WRITES = [
     "dynamodb:UpdateTimeToLive",
 ]
 ITEMS = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"]
-RULES = ["events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:DeleteRule", "events:DescribeRule"]
+RULES = [
+    "events:DeleteRule",
+    "events:DescribeRule",
+    "events:ListTargetsByRule",
+    "events:PutRule",
+    "events:PutTargets",
+    "events:RemoveTargets",
+]
 
 REQUESTS, BREAK_GLASS, SESSIONS, ORDERS, FOREIGN = (
     f"arn:aws:dynamodb:us-east-1:123456789012:table/{name}"
