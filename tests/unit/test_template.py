@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import tomllib
 from typing import Any
 
 import yaml
@@ -34,7 +37,7 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 def test_every_parameter_has_the_default_that_was_promised() -> None:
     """And so has every later one, so that `sam deploy` asks nothing."""
     defaults = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
-    assert defaults.items() >= {
+    promised = {
         "RequestsTableName": "sentinel-requests",
         "BreakGlassTableName": "sentinel-breakglass",
         "SessionsTableName": "sentinel-sessions",
@@ -46,7 +49,8 @@ def test_every_parameter_has_the_default_that_was_promised() -> None:
         "LogRetentionDays": 30,
         "PermissionsBoundary": "",
         "DynamoDBEndpointUrl": "",
-    }.items()
+    }
+    assert defaults.items() >= promised.items()
 
 
 def test_no_arn_is_bound_to_a_partition() -> None:
@@ -85,3 +89,35 @@ def test_cloudformation_waits_longer_than_the_provisioner() -> None:
     assert all(table["Properties"]["ServiceTimeout"] > longest for table in of_type("Custom::DynamoDBTable").values())
     function = TEMPLATE["Resources"]["TableProvisionerFunction"]["Properties"]
     assert function["Timeout"] > TEMPLATE["Parameters"]["InlineWaitSeconds"]["MaxValue"]
+
+
+def watched() -> set[str]:
+    """The application's own metrics that dashboard and alarms show."""
+    body = TEMPLATE["Resources"]["OperationsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    shown = {metric[1] for metric in re.findall(r'\["(Sentinel)", "(\w+)"', body)}
+    shown |= set(re.findall(r"{Sentinel,[^}]*}[^']*MetricName=\\?\"(\w+)", body.replace('\\"', '"')))
+    for alarm in of_type("AWS::CloudWatch::Alarm").values():
+        properties = alarm["Properties"]
+        stats = [metric["MetricStat"]["Metric"] for metric in properties.get("Metrics", ()) if "MetricStat" in metric]
+        shown |= {metric["MetricName"] for metric in (properties, *stats) if metric.get("Namespace") == "Sentinel"}
+    return shown
+
+
+def test_dashboard_and_alarms_show_metrics_that_the_functions_emit() -> None:
+    code = [*(ROOT / "functions").glob("*/*.py"), ROOT / "layers/sentinel/sentinel/edge.py"]
+    texts = {text for path in code for text in re.findall(r'"(\w+)"', path.read_text())}
+    assert len(watched()) > 10
+    assert watched() - texts == set()
+
+
+def test_the_dashboards_body_is_json() -> None:
+    body = TEMPLATE["Resources"]["OperationsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(body)["widgets"]
+    places = {(widget["x"], widget["y"]) for widget in widgets}
+    assert len(places) == len(widgets)
+
+
+def test_one_version_everywhere() -> None:
+    version = TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]["SemanticVersion"]
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == version
+    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)[1] == version  # type: ignore[index]
