@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import botocore
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -94,6 +93,4 @@ def test_the_header_says_whose_calls_they_are(both: list[Any]) -> None:
     seen: list[bytes] = []
     both[1].meta.events.register("before-send", lambda request, **_: seen.append(request.headers["User-Agent"]))
     both[1].get_item(TableName="records", Key=KEY)
-    [agent] = {header.decode() if isinstance(header, bytes) else header for header in seen}
-    assert agent.startswith("sentinel-for-sam ")
-    assert agent.endswith(f"Botocore/{botocore.__version__}")
+    assert seen == [b"sentinel-for-sam"]
