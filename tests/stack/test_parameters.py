@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,7 +40,13 @@ def key(ministack: MiniStack) -> str:
 
 
 @pytest.fixture(scope="module")
-def second(ministack: MiniStack, built: Path, key: str) -> Stack:
+def topic(ministack: MiniStack) -> str:
+    arn: str = ministack.client("sns").create_topic(Name="on-call")["TopicArn"]
+    return arn
+
+
+@pytest.fixture(scope="module")
+def second(ministack: MiniStack, built: Path, key: str, topic: str) -> Stack:
     return deploy(
         ministack,
         built / "template.yaml",
@@ -50,6 +57,10 @@ def second(ministack: MiniStack, built: Path, key: str) -> Stack:
         TableNamePrefix="",
         KmsKeyArn=key,
         LogRetentionDays="7",
+        LogLevel="WARNING",
+        Dashboard="true",
+        Alarms="true",
+        AlarmTopicArn=topic,
     )
 
 
@@ -89,6 +100,43 @@ def test_an_empty_prefix_lets_the_provisioner_make_any_table(second: Stack, mini
         ResourceArns=["arn:aws:dynamodb:us-east-1:123456789012:table/orders"],
     )
     assert answer["EvaluationResults"][0]["EvalDecision"] == "allowed"
+
+
+@pytest.mark.usefixtures("second")
+def test_the_alarms_are_there_and_tell_the_topic(ministack: MiniStack, topic: str) -> None:
+    alarms = ministack.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    ours = [alarm for alarm in alarms if alarm["AlarmName"].startswith("second-")]
+    assert sorted(alarm["AlarmName"].split("-")[1] for alarm in ours) == [
+        "ProvisionerDiedAlarm",
+        "ProvisioningFailedAlarm",
+        "RecordFaultsAlarm",
+        "ThrottlesAlarm",
+    ]
+    assert [alarm["AlarmActions"] for alarm in ours] == [[topic]] * 4
+
+
+@pytest.mark.usefixtures("second")
+def test_the_dashboard_shows_this_stack(ministack: MiniStack) -> None:
+    body = ministack.client("cloudwatch").get_dashboard(DashboardName="second-us-east-1")["DashboardBody"]
+    records = json.loads(body)["widgets"][0]["properties"]["metrics"]
+    assert ["Sentinel", "RequestsCreated", "service", "second"] in records
+    assert "${" not in body
+
+
+@pytest.mark.usefixtures("application")
+def test_without_the_parameters_there_is_nothing_to_watch(ministack: MiniStack) -> None:
+    cloudwatch = ministack.client("cloudwatch")
+    names = [alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]]
+    assert not [name for name in names if name.startswith("sentinel-")]
+    dashboards = [entry["DashboardName"] for entry in cloudwatch.list_dashboards()["DashboardEntries"]]
+    assert "sentinel-us-east-1" not in dashboards
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_logs_and_counts_under_its_stacks_name(second: Stack, ministack: MiniStack, function: str) -> None:
+    found = ministack.client("lambda").get_function_configuration(FunctionName=second.outputs[f"{function}Name"])
+    variables = found["Environment"]["Variables"]
+    assert (variables["POWERTOOLS_SERVICE_NAME"], variables["POWERTOOLS_LOG_LEVEL"]) == ("second", "WARNING")
 
 
 def role_of(stack: Stack, engine: MiniStack, function: str) -> str:

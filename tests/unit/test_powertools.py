@@ -11,8 +11,9 @@ import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+from botocore.exceptions import ClientError
 from sentinel.edge import Edge, Get
-from sentinel.errors import ConcurrentModification
+from sentinel.errors import ConcurrentModification, Throttled, from_aws
 from sentinel.requests import Request
 
 if TYPE_CHECKING:
@@ -89,3 +90,12 @@ def test_a_refusal_is_counted_by_its_class(store: Store, capsys: pytest.CaptureF
         ("Conflicts", {"service": "a-stack"}),
         ("Refusals", {"error": "ConcurrentModification", "service": "a-stack"}),
     ]
+
+
+def test_the_tables_trouble_is_counted_as_a_fault(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+    store.error = from_aws(ClientError(answer, "GetItem"), "GetItem", "sentinel-requests")  # type: ignore[arg-type]
+    with pytest.raises(Throttled):
+        call(store, "r-1")
+    names = [name for name, _ in counted(capsys.readouterr().out)]
+    assert names == ["ColdStart", "Faults", "Refusals"]

@@ -97,7 +97,7 @@ class Edge:
     """Takes `events`, writes audit lines to `logger` and counts to `metrics`.
 
     `counts` names the metric of each action that is counted. Refusals are counted by class (`Refusals`, with the
-    dimension `error`), conflicts also as `Conflicts`.
+    dimension `error`), conflicts also as `Conflicts`, and what is the table's or the network's trouble as `Faults`.
     """
 
     def __init__(self, *events: type[Event], logger: Any, metrics: Any, counts: Mapping[str, str]) -> None:
@@ -134,6 +134,8 @@ class Edge:
         except SentinelError as error:
             if isinstance(error, ConcurrentModification):
                 self._count("Conflicts")
+            if "operation" in error.context:  # DynamoDB's own to us: no user's doing
+                self._count("Faults")
             self._count("Refusals", error=type(error).__name__)
             raise
 
