@@ -60,7 +60,7 @@ runtime: java .venv/installed .venvs/sam/installed .venvs/runtime/installed ## t
 	$(PYTEST) tests/runtime
 
 .PHONY: stack
-stack: java .venv/installed .venvs/sam/installed .venvs/ministack/installed ## the application, deployed by SAM on an embedded AWS
+stack: java .venv/installed .venvs/sam/installed .venvs/ministack/installed .venvs/docs/installed ## the application, deployed by SAM on an embedded AWS
 	$(PYTEST) tests/stack
 
 .PHONY: soak
@@ -72,6 +72,10 @@ soak: java .venv/installed ## the property tests for hours instead of minutes
 .PHONY: schemas
 schemas: .venv/installed ## write schemas/ anew from the code's types
 	@$(PYTHON) schemas/generate.py
+
+.PHONY: docs
+docs: .venv/installed ## write the examples into the pages that show them
+	@$(PYTHON) docs/include.py
 
 .PHONY: requirements
 requirements: | uv ## pin every requirements.in anew, with hashes
