@@ -360,9 +360,12 @@ class CloudFormation:
         yield from (fault for fault, is_so in wrong.items() if is_so)
 
     def _delivered_again(self, request: Request) -> bool:
-        """Whether something of this request came to the function more than once, so that an answer may be repeated."""
+        """Whether something of this request came to the function more than once, so that an answer may be repeated:
+        its event was delivered again, or its rule could not be taken away after the first answer."""
         of_it = [i for i in self.invocations if i.event.get("RequestId") == request.event["RequestId"]]
-        return request.deliveries > 1 or any(i.error for i in of_it)
+        calls = [c for c in self.aws.journal if c.service == "events" and c.at >= request.sent_at]
+        refused = [c for c in calls if c.error not in ("", "ResourceNotFoundException")]
+        return request.deliveries > 1 or bool(refused) or any(i.error for i in of_it)
 
     # -------------------------------------------------------------- over HTTPS
 

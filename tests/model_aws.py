@@ -1,8 +1,8 @@
 """A region of AWS in memory, under real boto3 clients: DynamoDB's tables, EventBridge's rules, KMS' keys.
 
-The clients are boto3's own: botocore checks the parameters, signs, retries and parses, and only the sending is taken
-over, by the `before-send` event. Each answer is held against botocore's own model of the service, so a member that
-the service does not have cannot slip in. Everything is in one journal.
+The clients are boto3's own: botocore checks the parameters, retries and parses, and only the sending is taken over,
+by the `before-send` event. Each answer is held against botocore's own model of the service, so a member that the
+service does not have cannot slip in. Everything is in one journal.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
+from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.config import Config
 from botocore.retries.standard import RetryEventAdapter, StandardRetryConditions
@@ -103,9 +104,7 @@ class FakeAWS:
             service,
             region_name=self.region,
             endpoint_url=endpoint or None,
-            aws_access_key_id="123456789012",
-            aws_secret_access_key="not-a-secret",  # noqa: S106
-            config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
+            config=Config(signature_version=UNSIGNED, retries={"mode": "standard", "total_max_attempts": 1}),
         )
         model: ServiceModel = client.meta.service_model
 
