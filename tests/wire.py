@@ -35,14 +35,14 @@ class Sent(NamedTuple):
 class Fault(NamedTuple):
     """What happens to a request. `then` is called when the effect, if any, is there: by "another writer in between"."""
 
-    before: Callable[[], None] = lambda: None
+    before: Callable[[], object] = lambda: None
     reaches_the_engine: bool = True
-    answer: tuple[int, dict[str, str]] | None = None  # None: no answer, the connection is closed
+    answer: tuple[int, dict[str, Any]] | None = None  # None: no answer, the connection is closed
     passes: bool = False  # the engine's own answer is given
-    then: Callable[[], None] = lambda: None
+    then: Callable[[], object] = lambda: None
 
 
-def lose_answer(then: Callable[[], None] = lambda: None) -> Fault:
+def lose_answer(then: Callable[[], object] = lambda: None) -> Fault:
     """The effect happens, `then` happens, and the client hears nothing."""
     return Fault(then=then)
 
@@ -57,7 +57,14 @@ def refuse(code: str, message: str = "", status: int = 400) -> Fault:
     return Fault(reaches_the_engine=False, answer=(status, _error(code, message)))
 
 
-def fail_after(code: str = "InternalServerError", status: int = 500, then: Callable[[], None] = lambda: None) -> Fault:
+def answer_with(answer: dict[str, Any]) -> Fault:
+    """The engine is not asked; the client gets this answer."""
+    return Fault(reaches_the_engine=False, answer=(200, answer))
+
+
+def fail_after(
+    code: str = "InternalServerError", status: int = 500, then: Callable[[], object] = lambda: None
+) -> Fault:
     """The effect happens, and the client gets an error nevertheless."""
     return Fault(answer=(status, _error(code, "")), then=then)
 
@@ -67,7 +74,7 @@ def delay(seconds: float) -> Fault:
     return Fault(before=lambda: time.sleep(seconds), passes=True)
 
 
-def meanwhile(do: Callable[[], None]) -> Fault:
+def meanwhile(do: Callable[[], object]) -> Fault:
     """`do` happens before the request is passed on."""
     return Fault(before=do, passes=True)
 

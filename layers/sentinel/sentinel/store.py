@@ -399,6 +399,8 @@ class RecordStore[R: Record, P]:
         if type(limit) is not int or not 1 <= limit <= MAX_LIMIT:
             raise InvalidEvent(f"limit: {limit!r:.64} is not 1 to {MAX_LIMIT}.", "Page on with the cursor.")
         start, end = _moment("from", since), _moment("to", until)
+        if start is not None and end is not None and start > end:
+            raise InvalidEvent(f"from: {since} is after to: {until}.", "Exchange them.")
         self._check(**{by: value})
         now = self._clock()
         parts = self._parts(by, value)
@@ -676,7 +678,8 @@ def _moment(name: str, text: str | None) -> int | None:
 
 
 def _lower(start: int | None) -> str:
-    return "" if start is None else times.second(start)
+    # A key cannot be compared with an empty text; a space sorts before every digit.
+    return " " if start is None else times.second(start)
 
 
 def _upper(end: int | None) -> str:

@@ -1,0 +1,64 @@
+"""Stores on DynamoDB Local through a wire that counts; at the end, what was counted for each operation."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from records import KINDS, REQUESTS_SENT, Kind, make_table
+from wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engines import DynamoDBLocal
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture(scope="session")
+def _wire(dynamodb_local: DynamoDBLocal) -> Iterator[tuple[Wire, DynamoDBClient]]:
+    with Wire(dynamodb_local.endpoint) as wire:
+        yield wire, wire.client()
+
+
+@pytest.fixture
+def wire(_wire: tuple[Wire, DynamoDBClient]) -> Wire:
+    """A wire that has seen nothing yet."""
+    _wire[0].forget()
+    return _wire[0]
+
+
+@pytest.fixture(params=KINDS, ids=str)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    made: Kind = request.param
+    return made
+
+
+@pytest.fixture
+def open_store(wire: Wire, _wire: tuple[Wire, DynamoDBClient]) -> Callable[..., Any]:
+    """`open_store(kind)` gives a store over the wire on a new table; `table=` takes one that is there."""
+
+    def opened(kind: Kind, *, table: str = "", clock: Callable[[], float] = time.time, **options: Any) -> Any:
+        table = table or make_table(_wire[1], kind)
+        wire.forget()
+        return kind.store(table, _wire[1], clock=clock, **options)
+
+    return opened
+
+
+@pytest.fixture
+def store(open_store: Callable[..., Any], kind: Kind) -> Any:
+    """A store of each kind over the wire, on a new table."""
+    return open_store(kind)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not REQUESTS_SENT:
+        return
+    kinds = list(dict.fromkeys(kind for _, kind in REQUESTS_SENT))
+    terminalreporter.section("HTTP requests per operation, counted on the wire")
+    terminalreporter.line(f"{'':34}" + "".join(f"{kind:>10}" for kind in kinds))
+    for operation in dict.fromkeys(operation for operation, _ in REQUESTS_SENT):
+        counts = (REQUESTS_SENT.get((operation, kind), "") for kind in kinds)
+        terminalreporter.line(f"{operation:34}" + "".join(f"{count:>10}" for count in counts))
