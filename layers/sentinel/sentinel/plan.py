@@ -296,10 +296,6 @@ def _conflicts(goal: Goal, table: Table) -> Iterator[str]:
         yield _ttl_rename(str(ttl.attribute), str(schema.ttl_attribute))
     yield from _warm_conflicts(goal, table)
     yield from _not_shown(schema, table)
-    if schema.kinesis and not isinstance(table.destinations, Hidden):
-        found = table.destinations.get(schema.kinesis.arn)
-        if found and found.status == "ENABLE_FAILED":
-            yield f"KinesisStreamSpecification: DynamoDB could not enable {schema.kinesis.arn}: {found.reason}"
 
 
 def _warm_conflicts(goal: Goal, table: Table) -> Iterator[str]:
@@ -405,7 +401,7 @@ def _claim_steps(goal: Goal, table: Table) -> Iterator[Step]:
         lines.append("~ claims on indexes")
     if claim:
         yield _tag(table, claim, Phase.CLAIM, "\n".join(lines), "owner")
-    if MANAGED_BY in claim and CREATED_BY in tags:
+    if tags.get(CREATED_BY, goal.owner.mark) != goal.owner.mark:
         yield _untag(table, [CREATED_BY], Phase.CLAIM, "- former owner", "owner")
     # Claims on what is gone are given up, or an index that somebody makes later under that name looked like ours.
     gone = set(_removed(goal, table)) - {i.name for i in added}

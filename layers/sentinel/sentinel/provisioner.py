@@ -37,6 +37,7 @@ from sentinel.schema import TableSchema
 from sentinel.table import (
     NOT_SHOWN,
     STUCK,
+    Hidden,
     Table,
     read_backups,
     read_destinations,
@@ -453,6 +454,7 @@ class Wait:
         self._deadline = deadline
         self._delay = FIRST_WAIT
         self._seen: object = None
+        self._failing: object = None
         self._failures = 0
 
     def calm(self) -> None:
@@ -467,7 +469,9 @@ class Wait:
         verdict = classify(error.__cause__)[0] if error.__cause__ else Verdict.FATAL
         if verdict is Verdict.WAIT or verdict is Verdict.DONE:
             return True
-        self._failures += 1
+        failing = error.context.get("operation")
+        self._failures = self._failures + 1 if failing == self._failing else 1
+        self._failing = failing
         return verdict is Verdict.RETRY and self._failures < MAX_FAILURES
 
     def sleep(self, state: object) -> bool:
@@ -533,8 +537,10 @@ class Run:
                 if not waiting_for:
                     plan = self._plan(table)
                     left = self._left(plan)
-                    self._settled_all = table is not None and not any(s.phase == Phase.SETTINGS for s in left)
-                    if table and not left and not table.busy:
+                    enabling = self._enabling(table)
+                    settings = any(step.phase == Phase.SETTINGS for step in left)
+                    self._settled_all = table is not None and not settings and not enabling
+                    if table and not left and not table.busy and not enabling:
                         return self._outcome(table, plan, done=True)
                     step = self._possible(left, table)
                     if step and not self._provisioner._still_ours():
@@ -547,7 +553,7 @@ class Run:
                             continue
                     if stop_at_builds and _only_builds(left, table):
                         return self._outcome(table, plan, done=False, detachable=True)
-                    waiting_for = self._waits_for(left, table)
+                    waiting_for = self._waits_for(left, table) or enabling
                 wait.calm()
                 self._last_error = None
             except SentinelError as error:
@@ -627,6 +633,22 @@ class Run:
         if left:
             return left[0].waits_for(table) or f"{left[0].target}: accepted, does not show yet"
         return table.busy if table else "the new table does not show yet"
+
+    def _enabling(self, table: Table | None) -> str:
+        """Whether the stream destination is still being enabled, in words. It may fail after the call was accepted;
+        one that had failed before is enabled anew, since its cause may be mended."""
+        want = self._goal.schema.kinesis
+        if table is None or want is None or isinstance(table.destinations, Hidden):
+            return ""
+        found = table.destinations.get(want.arn)
+        tried = any(step.action == "EnableKinesisStreamingDestination" for step in self.written)
+        if found and found.status == "ENABLE_FAILED" and tried:
+            raise OperationRefused(
+                f"KinesisStreamSpecification: DynamoDB could not enable {want.arn}: {found.reason}",
+                "Check the stream and the rights on it, then deploy again.",
+                table=table.name,
+            )
+        return f"the destination {want.arn} is {found.status}" if found and found.status == "ENABLING" else ""
 
     def _tell_progress(self, waiting_for: str, table: Table | None) -> None:
         """A log line where the wait is a new one, then one a minute."""

@@ -1,0 +1,952 @@
+"""Deploys on a strict table: whatever the table is, it becomes as declared, by the steps that the plan shows.
+
+`World.deploy` holds plan against wire and then deploys once more, which has to be free; so every case here
+tells three things at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from model_faults import ServiceError
+from provisioning import OTHER_STACK, STACK, Properties, World, declare, goal, index, written
+from sentinel.errors import OperationRefused, TableConflict
+from sentinel.ownership import Owner
+from sentinel.provisioner import Run, TableProvisioner
+from table_state import HOUR, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/"
+ACCOUNT = "123456789012"
+KINESIS = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/orders"
+
+
+def ttl(attribute: str = "ttl", *, on: bool = True) -> Properties:
+    return {"TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": on}}
+
+
+def pitr(*, on: bool = True, **more: Any) -> Properties:
+    return {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": on, **more}}
+
+
+def tags(**pairs: str) -> Properties:
+    return {"Tags": [{"Key": key, "Value": value} for key, value in pairs.items()]}
+
+
+def sse(key: str | None = None, *, on: bool = True) -> Properties:
+    more = {"SSEType": "KMS"} | ({"KMSMasterKeyId": key} if key else {}) if on else {}
+    return {"SSESpecification": {"SSEEnabled": on, **more}}
+
+
+def units(read: int, write: int | None = None) -> Properties:
+    return {
+        "ProvisionedThroughput": {"ReadCapacityUnits": read, "WriteCapacityUnits": read if write is None else write}
+    }
+
+
+def provisioned(read: int = 5) -> Properties:
+    return {"BillingMode": "PROVISIONED", **units(read)}
+
+
+def maxima(read: int) -> Properties:
+    return {"OnDemandThroughput": {"MaxReadRequestUnits": read}}
+
+
+def warm(read: int, write: int = 4000) -> Properties:
+    return {"WarmThroughput": {"ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write}}
+
+
+def stream(view: str = "NEW_IMAGE", **more: Any) -> Properties:
+    return {"StreamSpecification": {"StreamViewType": view, **more}}
+
+
+def insights(*, on: bool = True, **more: Any) -> Properties:
+    return {"ContributorInsightsSpecification": {"Enabled": on, **more}}
+
+
+def policy(action: str = "dynamodb:GetItem") -> Properties:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": [ACCOUNT]},
+        "Action": [action],
+        "Resource": f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/orders",
+    }
+    return {"ResourcePolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}}
+
+
+def kinesis(arn: str = KINESIS, **more: Any) -> Properties:
+    return {"KinesisStreamSpecification": {"StreamArn": arn, **more}}
+
+
+@pytest.fixture
+def aws() -> Iterator[World]:
+    with World() as world:
+        yield world
+
+
+# ------------------------------------------------------------------ one property after another
+
+FOUR = [index("gsi-a"), index("gsi-b"), index("gsi-c"), index("gsi-d")]
+INCLUDE: dict[str, Any] = {"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x", "y"]}}
+INCLUDE_REVERSED: dict[str, Any] = {"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["y", "x"]}}
+LOCAL = {"LocalSecondaryIndexes": [index("by-b", "a", "b")], "key": ("a", "s")}
+
+# (what was declared before, what is now, the writes of the update)
+UPDATES: dict[str, tuple[Properties, Properties, list[str]]] = {
+    "nothing at all": (declare(*FOUR, **ttl(), **tags(a="1")), declare(*FOUR, **ttl(), **tags(a="1")), []),
+    "indexes in another order": (declare(*FOUR), declare(*reversed(FOUR)), []),
+    "projected attributes in another order": (
+        declare(index("gsi-a", **INCLUDE)),
+        declare(index("gsi-a", **INCLUDE_REVERSED)),
+        [],
+    ),
+    "scalars as strings": (
+        declare(**ttl(), **pitr(RecoveryPeriodInDays=7), DeletionProtectionEnabled=True),
+        declare(
+            TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": "true"},
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": "true", "RecoveryPeriodInDays": "7"},
+            DeletionProtectionEnabled="true",
+        ),
+        [],
+    ),
+    "zero capacities for none": (declare(FOUR[0]), declare(index("gsi-a", **units(0)), **units(0)), []),
+    "one index more": (declare(), declare(FOUR[0]), ["TagResource", "UpdateTable"]),
+    "three indexes more": (declare(FOUR[0]), declare(*FOUR), ["TagResource", *["UpdateTable"] * 3]),
+    "one index less": (declare(*FOUR[:2]), declare(FOUR[0]), ["UpdateTable", "TagResource"]),
+    "the last index gone": (declare(FOUR[0]), declare(), ["UpdateTable", "UntagResource"]),
+    "two removed and two added": (
+        declare(*FOUR[:2]),
+        declare(*FOUR[2:]),
+        ["TagResource", *["UpdateTable"] * 4, "TagResource"],
+    ),
+    "another projection": (
+        declare(FOUR[0]),
+        declare(index("gsi-a", Projection={"ProjectionType": "KEYS_ONLY"})),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "another key of an index": (
+        declare(FOUR[0]),
+        declare(index("gsi-a", "a", "b", "c", partition=2)),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "another type of an index's key": (
+        declare(FOUR[0], FOUR[1]),
+        declare(FOUR[0], FOUR[1], types="created_at=N"),
+        ["UpdateTable"] * 4,
+    ),
+    "ttl on": (declare(), declare(**ttl()), ["UpdateTimeToLive"]),
+    "ttl said to be off where it is": (declare(), declare(**ttl(on=False)), []),
+    "recovery on": (declare(), declare(**pitr()), ["UpdateContinuousBackups"]),
+    "recovery on, with days": (declare(), declare(**pitr(RecoveryPeriodInDays=3)), ["UpdateContinuousBackups"]),
+    "other days": (
+        declare(**pitr(RecoveryPeriodInDays=3)),
+        declare(**pitr(RecoveryPeriodInDays=4)),
+        ["UpdateContinuousBackups"],
+    ),
+    "days not declared any more": (
+        declare(**pitr(RecoveryPeriodInDays=3)),
+        declare(**pitr()),
+        ["UpdateContinuousBackups"],
+    ),
+    "recovery off": (declare(**pitr()), declare(**pitr(on=False)), ["UpdateContinuousBackups"]),
+    "recovery not declared any more": (declare(**pitr()), declare(), ["UpdateContinuousBackups"]),
+    "protection on": (declare(), declare(DeletionProtectionEnabled=True), ["UpdateTable"]),
+    "protection not declared any more": (declare(DeletionProtectionEnabled=True), declare(), ["UpdateTable"]),
+    "to provisioned, with indexes, in one call": (
+        declare(FOUR[0], FOUR[1]),
+        declare(index("gsi-a", **units(3)), index("gsi-b", **units(4)), **provisioned()),
+        ["UpdateTable"],
+    ),
+    "back to on demand": (
+        declare(index("gsi-a", **units(3)), **provisioned()),
+        declare(FOUR[0]),
+        ["UpdateTable"],
+    ),
+    "a billing mode not declared any more": (
+        declare(**provisioned()),
+        declare(BillingMode=None),
+        ["UpdateTable"],
+    ),
+    "provisioned by its capacities alone": (declare(BillingMode=None, **units(5)), declare(**provisioned(5)), []),
+    "capacities of table and indexes in one call": (
+        declare(index("gsi-a", **units(3)), **provisioned(5)),
+        declare(index("gsi-a", **units(4)), **provisioned(6)),
+        ["UpdateTable"],
+    ),
+    "to provisioned while an index goes and one comes": (
+        declare(FOUR[0]),
+        declare(index("gsi-b", **units(2)), **provisioned()),
+        ["TagResource", *["UpdateTable"] * 3, "TagResource"],
+    ),
+    "maxima of table and index": (
+        declare(FOUR[0]),
+        declare(index("gsi-a", **maxima(7)), **maxima(9)),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "maxima at a switch to on demand": (
+        declare(index("gsi-a", **units(3)), **provisioned()),
+        declare(index("gsi-a", **maxima(7)), **maxima(9)),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "maxima not declared any more": (
+        declare(index("gsi-a", **maxima(7)), **maxima(9)),
+        declare(FOUR[0]),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "warm throughput of table and index": (
+        declare(FOUR[0]),
+        declare(index("gsi-a", **warm(13000)), **warm(14000)),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "a table class": (declare(), declare(TableClass="STANDARD_INFREQUENT_ACCESS"), ["UpdateTable"]),
+    "a table class not declared any more": (
+        declare(TableClass="STANDARD_INFREQUENT_ACCESS"),
+        declare(),
+        ["UpdateTable"],
+    ),
+    "the account's key": (declare(), declare(**sse()), ["UpdateTable"]),
+    "encryption not declared any more": (declare(**sse()), declare(), ["UpdateTable"]),
+    "encryption said to be the default": (declare(), declare(**sse(on=False)), []),
+    "a stream": (declare(), declare(**stream()), ["UpdateTable"]),
+    "another view type: off, wait, on": (
+        declare(**stream()),
+        declare(**stream("KEYS_ONLY")),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "a stream not declared any more": (declare(**stream()), declare(), ["UpdateTable"]),
+    "a stream with a policy": (
+        declare(),
+        declare(**stream(ResourcePolicy={"PolicyDocument": policy()["ResourcePolicy"]["PolicyDocument"]})),
+        ["UpdateTable", "PutResourcePolicy"],
+    ),
+    "a stream's policy not declared any more": (
+        declare(**stream(ResourcePolicy=policy()["ResourcePolicy"])),
+        declare(**stream()),
+        ["DeleteResourcePolicy"],
+    ),
+    "tags": (
+        declare(**tags(a="1", b="2")),
+        declare(**tags(b="3", c="4")),
+        ["TagResource", "UntagResource"],
+    ),
+    "tags not declared any more": (declare(**tags(a="1")), declare(), ["UntagResource"]),
+    "insights": (declare(), declare(**insights()), ["UpdateContributorInsights"]),
+    "another mode of insights": (
+        declare(**insights()),
+        declare(**insights(Mode="THROTTLED_KEYS")),
+        ["UpdateContributorInsights"],
+    ),
+    "a mode of insights not declared any more": (
+        declare(**insights(Mode="THROTTLED_KEYS")),
+        declare(**insights()),
+        ["UpdateContributorInsights"],
+    ),
+    "insights not declared any more": (declare(**insights()), declare(), ["UpdateContributorInsights"]),
+    "insights of an index": (declare(FOUR[0]), declare(index("gsi-a", **insights())), ["UpdateContributorInsights"]),
+    "a new index with insights": (
+        declare(),
+        declare(index("gsi-a", **insights())),
+        ["TagResource", "UpdateTable", "UpdateContributorInsights"],
+    ),
+    "a policy": (declare(), declare(**policy()), ["PutResourcePolicy"]),
+    "another policy": (declare(**policy()), declare(**policy("dynamodb:Query")), ["PutResourcePolicy"]),
+    "the same policy as text, in another order": (
+        declare(**policy()),
+        declare(
+            ResourcePolicy={
+                "PolicyDocument": json.dumps(policy()["ResourcePolicy"]["PolicyDocument"], sort_keys=True, indent=2)
+            }
+        ),
+        [],
+    ),
+    "a policy not declared any more": (declare(**policy()), declare(), ["DeleteResourcePolicy"]),
+    "a kinesis stream": (declare(), declare(**kinesis()), ["EnableKinesisStreamingDestination"]),
+    "another precision": (
+        declare(**kinesis()),
+        declare(**kinesis(ApproximateCreationDateTimePrecision="MICROSECOND")),
+        ["UpdateKinesisStreamingDestination"],
+    ),
+    "a precision not declared any more": (
+        declare(**kinesis(ApproximateCreationDateTimePrecision="MICROSECOND")),
+        declare(**kinesis()),
+        ["UpdateKinesisStreamingDestination"],
+    ),
+    "another kinesis stream": (
+        declare(**kinesis()),
+        declare(**kinesis(f"{KINESIS}-2")),
+        ["DisableKinesisStreamingDestination", "EnableKinesisStreamingDestination"],
+    ),
+    "a kinesis stream not declared any more": (
+        declare(**kinesis()),
+        declare(),
+        ["DisableKinesisStreamingDestination"],
+    ),
+    "local indexes in another order": (
+        declare(LocalSecondaryIndexes=[index("by-b", "a", "b"), index("by-c", "a", "c")], key=("a", "s")),
+        declare(LocalSecondaryIndexes=[index("by-c", "a", "c"), index("by-b", "a", "b")], key=("a", "s")),
+        [],
+    ),
+    "everything": (
+        declare(index("gsi-a"), index("gsi-b"), **stream(), **tags(a="1")),
+        declare(
+            index("gsi-b", **units(2)),
+            index("gsi-c", **units(2), **insights()),
+            index("gsi-d", "a", "b", "c", "d", partition=2, **units(2)),
+            **provisioned(),
+            **ttl(),
+            **pitr(RecoveryPeriodInDays=9),
+            **sse(),
+            **stream("OLD_IMAGE", ResourcePolicy=policy()["ResourcePolicy"]),
+            **tags(b="2"),
+            **insights(),
+            **policy(),
+            **kinesis(),
+            TableClass="STANDARD_INFREQUENT_ACCESS",
+            DeletionProtectionEnabled=True,
+        ),
+        [
+            "TagResource",  # the claims on indexes, before there is one
+            "UpdateTable",  # protection
+            "UpdateContinuousBackups",
+            "UpdateTable",  # - gsi-a
+            "UpdateTable",  # table class
+            "UpdateTable",  # billing
+            "UpdateTable",  # - stream
+            "UpdateTable",  # + stream
+            "UpdateTable",  # encryption
+            "TagResource",
+            "UntagResource",
+            "PutResourcePolicy",
+            "PutResourcePolicy",
+            "UpdateContributorInsights",
+            "EnableKinesisStreamingDestination",
+            "UpdateTable",  # + gsi-c
+            "UpdateTable",  # + gsi-d
+            "UpdateContributorInsights",
+            "UpdateTimeToLive",
+            "TagResource",  # the claim on gsi-a is given up
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "now", "writes"), UPDATES.values(), ids=UPDATES)
+def test_an_update_makes_the_table_so(aws: World, before: Properties, now: Properties, writes: list[str]) -> None:
+    aws.deploy(before)
+    assert aws.deploy(now, before) == writes
+    aws.assert_converged(now)  # a Create on it, as after Retain and a new stack, has nothing to do either
+
+
+PAIRS = {name: pair[:2] for name, pair in UPDATES.items()}
+DECLARED = {name: pair[1] for name, pair in UPDATES.items()}
+
+
+@pytest.mark.parametrize(("before", "now"), PAIRS.values(), ids=PAIRS)
+def test_the_swapped_update_of_a_rollback_makes_it_as_it_was(before: Properties, now: Properties) -> None:
+    with World(timing=Timing(time_to_live_again=0.0)) as aws:
+        aws.deploy(before)
+        was = settings(aws)
+        aws.run(now, before)
+        aws.clock.sleep(HOUR)
+        assert aws.run(before, now).done
+        aws.assert_converged(before, now)
+        assert settings(aws) == was
+
+
+def settings(aws: World) -> dict[str, Any]:
+    """What a table is at rest, without what an hour and a detour leave behind."""
+    aws.clock.sleep(HOUR)
+    truth = aws.table()
+    table = truth["Table"]
+    left_behind = {"WarmThroughput", "LatestStreamArn", "LatestStreamLabel", "ProvisionedThroughput", "TableStatus"}
+    on_demand = table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
+    indexes = sorted(table.get("GlobalSecondaryIndexes", ()), key=lambda i: i["IndexName"])
+    live = table.get("LatestStreamArn") if "StreamSpecification" in table else None
+    streams = {arn: document for arn, document in truth["Policies"].items() if arn == live}
+    return {
+        **{key: value for key, value in table.items() if key not in left_behind},
+        "BillingModeSummary": on_demand,
+        "TableClassSummary": table.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
+        "GlobalSecondaryIndexes": [{k: v for k, v in i.items() if k not in left_behind} for i in indexes],
+        "LocalSecondaryIndexes": sorted(table.get("LocalSecondaryIndexes", ()), key=lambda i: i["IndexName"]),
+        "Tags": truth["Tags"],
+        "RecoveryDays": truth["RecoveryDays"],
+        "TimeToLive": truth["TimeToLive"],
+        "Insights": {
+            name: (status, mode if status == "ENABLED" else "") for name, (status, mode) in truth["Insights"].items()
+        },
+        "Destinations": {
+            arn: found.get("ApproximateCreationDateTimePrecision", "MILLISECOND")
+            for arn, found in truth["Destinations"].items()
+            if found["DestinationStatus"] == "ACTIVE"
+        },
+        "Policies": [truth["Policies"].get(table["TableArn"]), *streams.values()],
+    }
+
+
+@pytest.mark.parametrize("properties", DECLARED.values(), ids=DECLARED)
+def test_a_create_makes_it_so_from_nothing(aws: World, properties: Properties) -> None:
+    wrote = aws.deploy(properties)
+    assert wrote[0] == "CreateTable"
+
+
+@pytest.mark.parametrize("properties", DECLARED.values(), ids=DECLARED)
+def test_what_somebody_else_made_is_adopted(aws: World, properties: Properties) -> None:
+    bare = {
+        key: properties[key]
+        for key in ("TableName", "KeySchema", "AttributeDefinitions", "LocalSecondaryIndexes")
+        if key in properties
+    }
+    keys = {element["AttributeName"] for element in properties["KeySchema"]}
+    keys |= {e["AttributeName"] for i in properties.get("LocalSecondaryIndexes", ()) for e in i["KeySchema"]}
+    bare["AttributeDefinitions"] = [d for d in bare["AttributeDefinitions"] if d["AttributeName"] in keys]
+    aws.somebody().create_table(**bare, BillingMode="PAY_PER_REQUEST")
+    aws.clock.sleep(60)
+    wrote = aws.deploy(properties)
+    assert "CreateTable" not in wrote
+
+
+# ------------------------------------------------------------------ indexes, one after another
+
+
+def test_indexes_are_added_one_by_one_each_after_the_former_is_active(aws: World) -> None:
+    aws.deploy(declare(FOUR[0]))
+    aws.deploy(declare(*FOUR), declare(FOUR[0]))
+    creates = [call for call in aws.journal.of("UpdateTable") if call.effect]
+    assert [call.error for call in aws.journal.of("UpdateTable")] == [""] * 3, "none was refused"
+    assert [names(call, "Create") for call in creates] == [["gsi-b"], ["gsi-c"], ["gsi-d"]]
+    gaps = [later.at - earlier.at for earlier, later in itertools.pairwise(creates)]
+    assert min(gaps) >= aws.tables.timing.allocating + aws.tables.timing.backfilling
+
+
+def names(call: Any, action: str) -> list[str]:
+    updates = call.params.get("GlobalSecondaryIndexUpdates", ())
+    return [update[action]["IndexName"] for update in updates if action in update]
+
+
+def test_removals_come_first(aws: World) -> None:
+    aws.deploy(declare(*FOUR[:2]))
+    began = len(aws.journal)
+    aws.deploy(declare(*FOUR[2:]), declare(*FOUR[:2]))
+    updates = [call for call in aws.journal[began:] if call.operation == "UpdateTable"]
+    order = [(names(call, "Delete"), names(call, "Create")) for call in updates]
+    assert order == [(["gsi-a"], []), (["gsi-b"], []), ([], ["gsi-c"]), ([], ["gsi-d"])]
+
+
+def test_all_twenty_indexes_can_change_in_one_update() -> None:
+    old = [index(f"gsi-old{n}", f"o{n}") for n in range(20)]
+    new = [index(f"gsi-new{n}", f"n{n}") for n in range(20)]
+    with World(timing=Timing(allocating=5, backfilling=20)) as aws:
+        aws.deploy(declare(*old))
+        aws.deploy(declare(*new), declare(*old))
+        assert set(aws.indexes()) == {i["IndexName"] for i in new}
+        assert all(len(value) <= 256 for value in aws.table()["Tags"].values())
+
+
+def test_nothing_is_called_while_an_index_is_updating(aws: World) -> None:
+    aws.deploy(declare(index("gsi-a", **units(3)), **provisioned()))
+    aws.somebody().update_table(
+        TableName="orders",
+        GlobalSecondaryIndexUpdates=[
+            {
+                "Update": {
+                    "IndexName": "gsi-a",
+                    "ProvisionedThroughput": {"ReadCapacityUnits": 9, "WriteCapacityUnits": 9},
+                }
+            }
+        ],
+    )
+    assert aws.indexes() == {"gsi-a": "UPDATING"}
+    assert aws.table()["Table"]["TableStatus"] == "ACTIVE"
+    began = len(aws.journal)
+    Run(aws.provisioner(), goal(declare(**provisioned(7)), declare(index("gsi-a", **units(3)), **provisioned()))).until(
+        aws.clock() + 2
+    )
+    assert not [call.name for call in aws.journal[began:] if call.operation == "UpdateTable"]
+
+
+def test_a_build_that_nobody_wants_any_more_is_cancelled_as_soon_as_that_is_allowed(aws: World) -> None:
+    aws.deploy(declare())
+    aws.run(declare(FOUR[0]), declare(), seconds=10)
+    assert aws.indexes() == {"gsi-a": "CREATING"}
+    began = aws.clock()
+    aws.run(declare(), declare(FOUR[0]))
+    assert aws.indexes() == {}
+    assert aws.clock() - began < aws.tables.timing.allocating + 60, "long before the backfill would have ended"
+    assert not [call.error for call in aws.journal.of("UpdateTable") if call.error]
+
+
+# ------------------------------------------------------------------ capacities
+
+
+def test_capacities_that_auto_scaling_moved_are_left_where_they_are(aws: World) -> None:
+    declared = declare(index("gsi-a", **units(3)), **provisioned(5))
+    aws.deploy(declared)
+    scaled = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 50}
+    aws.somebody().update_table(
+        TableName="orders",
+        ProvisionedThroughput=scaled,
+        GlobalSecondaryIndexUpdates=[{"Update": {"IndexName": "gsi-a", "ProvisionedThroughput": scaled}}],
+    )
+    aws.clock.sleep(60)
+    tagged = declared | tags(a="1")
+    assert aws.deploy(tagged, declared) == ["TagResource"]
+    assert capacity(aws) == 50
+    assert aws.deploy(tagged | units(6), tagged) == ["UpdateTable"]
+    assert capacity(aws) == 6
+
+
+def capacity(aws: World) -> int:
+    return int(aws.table()["Table"]["ProvisionedThroughput"]["ReadCapacityUnits"])
+
+
+def test_warm_throughput_can_only_be_raised(aws: World) -> None:
+    aws.deploy(declare(**warm(15000)))
+    plan = aws.plan(declare(**warm(13000)), declare(**warm(15000)))
+    assert plan.conflicts == ["WarmThroughput: read can only be raised, it is 15000 and 13000 is declared"]
+    began = len(aws.journal)
+    with pytest.raises(TableConflict, match="nothing was changed"):
+        aws.run(declare(**warm(13000)), declare(**warm(15000)))
+    assert written(aws.journal[began:]) == []
+
+
+def test_warm_throughput_that_grew_by_itself_fails_no_deploy(aws: World) -> None:
+    aws.deploy(declare(**warm(13000)))
+    aws.somebody().update_table(TableName="orders", WarmThroughput={"ReadUnitsPerSecond": 20000})
+    aws.clock.sleep(HOUR)
+    assert aws.deploy(declare(**warm(13000)), declare(**warm(13000))) == []
+
+
+# ------------------------------------------------------------------ time to live
+
+
+def test_ttl_that_is_on_already_is_no_error(aws: World) -> None:
+    aws.deploy(declare())
+    aws.somebody().update_time_to_live(
+        TableName="orders", TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
+    )
+    assert aws.deploy(declare(**ttl()), declare()) == []
+
+
+def test_ttl_that_somebody_turned_on_meanwhile_is_no_error(aws: World) -> None:
+    aws.deploy(declare())
+    already = ServiceError("ValidationException", "TimeToLive is already enabled")
+    aws.faults.on("UpdateTimeToLive", error=already, before=False)
+    assert aws.run(declare(**ttl()), declare()).done
+
+
+def test_a_rename_of_ttl_is_refused_before_any_write_naming_the_two_deploys(aws: World) -> None:
+    aws.deploy(declare(**ttl("old")))
+    began = len(aws.journal)
+    with pytest.raises(TableConflict) as caught:
+        aws.run(declare(**ttl("new"), **tags(a="1")), declare(**ttl("old")))
+    assert written(aws.journal[began:]) == []
+    assert (
+        "TTL cannot move from 'old' to 'new' in one deploy, DynamoDB takes one TTL change an hour; deploy Enabled:"
+        " false, wait an hour, deploy the new attribute, or say WaitForIndexes: Detached and it is done in one"
+    ) in str(caught.value)
+    # and the rollback of that update, which comes with the properties swapped, has nothing to do
+    assert aws.run(declare(**ttl("old")), declare(**ttl("new"), **tags(a="1"))).status == "EXISTS"
+
+
+def test_a_detached_rename_of_ttl_is_done_once_dynamodb_takes_it(aws: World) -> None:
+    aws.deploy(declare(**ttl("old")))
+    aws.clock.sleep(2 * HOUR)
+    now = declare(**ttl("new"), WaitForIndexes="Detached")
+    assert [s["summary"] for s in aws.plan(now, declare(**ttl("old"))).steps] == ["- ttl  old", "+ ttl  new"]
+    first = aws.run(now, declare(**ttl("old")), stop_at_builds=True)
+    assert (first.done, [step.summary for step in first.postponed]) == (True, ["+ ttl  new"])
+    assert aws.table()["TimeToLive"][0] == "DISABLING"
+    again = aws.run(now, declare(**ttl("old")))
+    assert (again.done, [step.summary for step in again.postponed]) == (True, ["+ ttl  new"])
+    aws.clock.sleep(HOUR)
+    assert aws.run(now, declare(**ttl("old"))).postponed == ()
+    assert aws.table()["TimeToLive"] == ("ENABLING", "new")
+
+
+def test_a_ttl_change_undone_within_the_hour_is_pending_in_log_and_plan(aws: World) -> None:
+    aws.deploy(declare())
+    aws.run(declare(**ttl()), declare())
+    undone = aws.run(declare(), declare(**ttl()))
+    assert (undone.done, [step.summary for step in undone.postponed]) == (True, ["- ttl  ttl"])
+    assert "orders: DynamoDB takes one TTL change an hour; this one is made once it does" in aws.lines
+    assert aws.plan(declare(), declare(**ttl())).summary == "- ttl  ttl"
+
+
+# ------------------------------------------------------------------ backups
+
+
+def test_recovery_that_is_not_available_yet_is_waited_for(aws: World) -> None:
+    unavailable = ServiceError("ContinuousBackupsUnavailableException", "Backups are being enabled for the table")
+    aws.faults.on("UpdateContinuousBackups", times=9, error=unavailable)
+    aws.deploy(declare(**pitr(RecoveryPeriodInDays=7), **ttl()))
+    assert aws.table()["RecoveryDays"] == 7
+
+
+# ------------------------------------------------------------------ encryption
+
+
+@pytest.mark.parametrize("form", ["id", "arn", "alias", "alias ARN"])
+@pytest.mark.parametrize("other", ["id", "arn", "alias", "alias ARN"])
+def test_the_names_of_one_key_are_one_key(aws: World, form: str, other: str) -> None:
+    key = aws.keys.make("alias/orders")
+    alias_arn = f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/orders"
+    forms = {"id": key.id, "arn": key.arn, "alias": "alias/orders", "alias ARN": alias_arn}
+    aws.deploy(declare(**sse(forms[form])))
+    assert aws.table()["Table"]["SSEDescription"]["KMSMasterKeyArn"] == key.arn
+    assert aws.deploy(declare(**sse(forms[other])), declare(**sse(forms[form]))) == []
+
+
+def test_another_key_is_another_key(aws: World) -> None:
+    aws.keys.make("alias/one")
+    two = aws.keys.make("alias/two")
+    aws.deploy(declare(**sse("alias/one")))
+    assert aws.deploy(declare(**sse("alias/two")), declare(**sse("alias/one"))) == ["UpdateTable"]
+    assert aws.table()["Table"]["SSEDescription"]["KMSMasterKeyArn"] == two.arn
+    assert aws.deploy(declare(**sse()), declare(**sse("alias/two"))) == ["UpdateTable"]
+    assert aws.table()["Table"]["SSEDescription"]["KMSMasterKeyArn"] == aws.keys.dynamodb.arn
+
+
+def test_an_alias_that_may_not_be_resolved_is_an_error_that_names_the_right(aws: World) -> None:
+    aws.keys.make("alias/orders")
+    aws.deploy(declare(**sse("alias/orders")))
+    aws.faults.always("DescribeKey", error="denied")
+    with pytest.raises(Exception, match=r"ACCESS_DENIED: kms:DescribeKey of alias/orders on orders"):
+        aws.run(declare(**sse("alias/orders")))
+
+
+def test_the_accounts_own_key_needs_no_right_to_be_told(aws: World) -> None:
+    aws.deploy(declare(**sse()))
+    aws.faults.always("DescribeKey", error="denied")
+    assert aws.run(declare(**sse())).status == "EXISTS"
+
+
+# ------------------------------------------------------------------ whose it is
+
+
+def test_an_adopted_table_keeps_what_the_template_does_not_declare(aws: World) -> None:
+    foreign_table(aws, "gsi-theirs")
+    somebody = aws.somebody()
+    aws.clock.sleep(60)
+    arn = aws.table()["Table"]["TableArn"]
+    somebody.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "till"}])
+    somebody.update_continuous_backups(
+        TableName="orders", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    somebody.update_table(TableName="orders", DeletionProtectionEnabled=True)
+    aws.clock.sleep(60)
+    plan = aws.plan(declare(FOUR[0], BillingMode=None))
+    assert plan.unmanaged == [
+        "index gsi-theirs is not declared; left alone",
+        "point-in-time recovery is on; left alone",
+        "deletion protection is on; left alone",
+        "the billing mode is PAY_PER_REQUEST; left alone",
+        "tag team is not declared; left alone",
+    ]
+    aws.deploy(declare(FOUR[0], BillingMode=None))
+    assert set(aws.indexes()) == {"gsi-theirs", "gsi-a"}
+    assert (aws.table()["RecoveryDays"], aws.tags()) == (35, {"team": "till"})
+    assert aws.table()["Table"]["DeletionProtectionEnabled"] is True
+
+
+def foreign_table(aws: World, *indexes: str) -> None:
+    made = declare(*[index(name) for name in indexes])
+    aws.somebody().create_table(**made)
+    aws.clock.sleep(60)
+
+
+def test_an_index_from_before_the_adoption_outlives_a_failed_update(aws: World) -> None:
+    foreign_table(aws, "gsi-theirs")
+    aws.deploy(declare())
+    declared = declare(index("gsi-theirs"), FOUR[0])
+    aws.run(declared, declare())
+    assert aws.run(declare(), declared).done
+    assert set(aws.indexes()) == {"gsi-theirs"}
+
+
+def test_an_index_from_before_that_is_built_anew_is_kept_too(aws: World) -> None:
+    foreign_table(aws, "gsi-theirs")
+    aws.deploy(declare())
+    declared = declare(index("gsi-theirs", Projection={"ProjectionType": "KEYS_ONLY"}))
+    aws.deploy(declared, declare())
+    assert aws.run(declare(), declared).done
+    assert set(aws.indexes()) == {"gsi-theirs"}
+
+
+def test_an_index_of_ours_that_somebody_made_anew_is_not_ours_any_more(aws: World) -> None:
+    aws.deploy(declare(FOUR[0]))
+    aws.deploy(declare(), declare(FOUR[0]))
+    somebody = aws.somebody()
+    create = {**FOUR[0]}
+    somebody.update_table(
+        TableName="orders",
+        AttributeDefinitions=declare(FOUR[0])["AttributeDefinitions"],
+        GlobalSecondaryIndexUpdates=[{"Create": create}],
+    )
+    aws.clock.sleep(HOUR)
+    assert aws.deploy(declare(), declare(FOUR[0])) == []
+    assert set(aws.indexes()) == {"gsi-a"}
+
+
+OTHERS = {
+    "another stack": Owner(OTHER_STACK, "Orders"),
+    "another logical id of this stack": Owner(STACK, "OrdersRenamed"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("adopted", [True, False])
+def test_a_table_that_another_resource_manages_is_refused_by_name(aws: World, other: Owner, adopted: bool) -> None:
+    if adopted:
+        foreign_table(aws)
+    aws.deploy(declare())
+    began = len(aws.journal)
+    with pytest.raises(TableConflict, match="orders is managed by stack shop, resource Orders; remove it there"):
+        aws.run(declare(**tags(a="1")), owner=other)
+    assert written(aws.journal[began:]) == []
+    assert aws.plan(declare(), owner=other).conflicts
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("adopted", [True, False])
+def test_take_over_moves_it_for_good(aws: World, other: Owner, adopted: bool) -> None:
+    if adopted:
+        foreign_table(aws)
+    aws.deploy(declare(FOUR[0]))
+    aws.deploy(declare(FOUR[0], Existing="TakeOver"), owner=other)
+    owners = {key: value for key, value in aws.table()["Tags"].items() if key != "sentinel:indexes"}
+    assert owners == {"sentinel:managed-by": other.mark}
+    left = aws.provisioner().remove(goal(declare(FOUR[0])), delete=True, deadline=aws.clock() + 100)
+    assert left.status == "RETAINED"
+    assert aws.table()["Tags"]["sentinel:managed-by"] == other.mark
+    # the index that this project built for the one before may still go
+    assert aws.deploy(declare(), declare(FOUR[0]), owner=other)[0] == "UpdateTable"
+
+
+def test_existing_fail_refuses_a_table_that_is_there(aws: World) -> None:
+    foreign_table(aws)
+    with pytest.raises(TableConflict, match="orders is there already and Existing is Fail"):
+        aws.run(declare(Existing="Fail"))
+
+
+def test_existing_fail_takes_a_retried_creation_for_its_own(aws: World) -> None:
+    aws.run(declare(Existing="Fail"), seconds=0)
+    assert aws.run(declare(Existing="Fail")).done
+    assert written(aws.journal) == ["CreateTable"]
+
+
+def test_install_uninstall_with_retain_install(aws: World) -> None:
+    declared = declare(FOUR[0], **ttl())
+    aws.deploy(declared)
+    removed = aws.provisioner().remove(goal(declared), delete=False, deadline=aws.clock() + 100)
+    assert removed.status == "RETAINED"
+    assert aws.table()["Tags"] == {}
+    aws.clock.sleep(30)
+    aws.deploy(declared, owner=Owner(OTHER_STACK, "Orders"))
+    assert aws.table()["Tags"] == {"sentinel:managed-by": Owner(OTHER_STACK, "Orders").mark}
+
+
+# ------------------------------------------------------------------ removing
+
+
+def remove(aws: World, properties: Properties, *, delete: bool = True, seconds: float = 3300.0) -> str:
+    return aws.provisioner().remove(goal(properties), delete=delete, deadline=aws.clock() + seconds).status
+
+
+def test_a_table_of_ours_is_deleted_and_waited_for(aws: World) -> None:
+    aws.deploy(declare())
+    assert remove(aws, declare()) == "DELETED"
+    assert aws.tables.truth("orders") is None
+
+
+def test_a_table_that_was_adopted_is_never_deleted(aws: World) -> None:
+    foreign_table(aws)
+    aws.deploy(declare())
+    assert remove(aws, declare()) == "RETAINED"
+    assert aws.table()["Tags"] == {}
+
+
+def test_removing_what_is_not_there_succeeds(aws: World) -> None:
+    assert remove(aws, declare()) == "DELETED"
+
+
+def test_a_table_that_is_still_creating_is_deleted_once_that_is_allowed(aws: World) -> None:
+    aws.run(declare(FOUR[0]), seconds=0)
+    assert aws.table()["Table"]["TableStatus"] == "CREATING"
+    assert remove(aws, declare(FOUR[0])) == "DELETED"
+
+
+def test_tags_that_do_not_show_yet_leave_no_table_behind() -> None:
+    with World(timing=Timing(creating=0.0)) as aws:
+        aws.run(declare(), seconds=0)
+        table = aws.tables.tables["orders"]
+        shown, table.tags_shown = table.tags_shown, {}
+        aws.clock.at(aws.clock() + 5, lambda: setattr(table, "tags_shown", shown))
+        assert remove(aws, declare()) == "DELETED"
+
+
+def test_a_backfill_is_cancelled_before_the_table_is_deleted(aws: World) -> None:
+    aws.deploy(declare())
+    aws.run(declare(FOUR[0]), declare(), seconds=5)
+    began = aws.clock()
+    assert remove(aws, declare(FOUR[0])) == "DELETED"
+    assert aws.clock() - began < 150
+
+
+def test_a_protected_table_is_not_deleted_and_says_how(aws: World) -> None:
+    aws.deploy(declare(DeletionProtectionEnabled=True))
+    with pytest.raises(OperationRefused, match="Deploy once with DeletionProtectionEnabled: false"):
+        remove(aws, declare(DeletionProtectionEnabled=True))
+    assert aws.journal.of("DeleteTable") == []
+
+
+def test_nothing_is_ours_where_tags_cannot_be_read() -> None:
+    with World() as aws:
+        aws.unknown.add("ListTagsOfResource")
+        aws.somebody().create_table(**declare())
+        aws.clock.sleep(60)
+        local = aws.client(endpoint="http://127.0.0.1:8000")
+        provisioner = TableProvisioner(local, clock=aws.clock, sleep=aws.clock.sleep)
+        assert provisioner.remove(goal(declare()), delete=True, deadline=aws.clock() + 9).status == "RETAINED"
+
+
+@pytest.mark.parametrize("delete", [True, False])
+def test_a_removal_has_a_deadline(aws: World, delete: bool) -> None:
+    aws.deploy(declare())
+    aws.somebody().update_table(TableName="orders", WarmThroughput={"ReadUnitsPerSecond": 20000})
+    aws.tables.tables["orders"].stuck = "UPDATING"
+    outcome = aws.provisioner().remove(goal(declare()), delete=delete, deadline=aws.clock() + 50)
+    assert (outcome.done, outcome.waiting_for) == (False, "the table is UPDATING")
+
+
+# ------------------------------------------------------------------ conflicts
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (declare(key=("a",)), declare(key=("b",)), "KeySchema: orders has the key a (S), declared is b (S)"),
+        (declare(), declare(types="id=N"), "KeySchema: orders has the key id (S), declared is id (N)"),
+        (declare(key=("a",)), declare(key=("a", "s")), "declared is a (S), s (S)"),
+        (
+            declare(key=("a", "s")),
+            declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s")),
+            "LocalSecondaryIndexes: orders has none, declared is by-b by b (S) ALL; they are fixed at creation",
+        ),
+    ],
+)
+def test_what_is_fixed_at_creation_is_refused_before_any_write_and_its_rollback_passes(
+    aws: World, before: Properties, now: Properties, told: str
+) -> None:
+    aws.deploy(before)
+    began = len(aws.journal)
+    with pytest.raises(TableConflict) as caught:
+        aws.run(now, before)
+    assert told in str(caught.value)
+    assert "give another TableName, or none, and a new table is made" in str(caught.value)
+    assert aws.run(before, now).status == "EXISTS"
+    assert written(aws.journal[began:]) == []
+
+
+def test_an_undeclared_index_with_another_type_of_a_declared_key_is_told(aws: World) -> None:
+    foreign_table(aws, "gsi-theirs")
+    plan = aws.plan(declare(index("gsi-a", "created_at"), types="created_at=N"))
+    assert plan.conflicts == [
+        "AttributeDefinitions: 'created_at' is declared N, but gsi-theirs, which is not declared, has it as S; remove"
+        " that index first"
+    ]
+
+
+def test_more_indexes_than_a_table_takes_are_told_before_the_first_is_built(aws: World) -> None:
+    foreign_table(aws, *[f"gsi-theirs{n}" for n in range(15)])
+    plan = aws.plan(declare(*[index(f"gsi-a{n}") for n in range(6)]))
+    assert plan.conflicts == ["GlobalSecondaryIndexes: with those that are there already, 21 are more than 20"]
+
+
+@pytest.mark.parametrize(
+    "status", ["ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "REPLICATION_NOT_AUTHORIZED"]
+)
+def test_a_status_that_no_waiting_ends_is_told_at_once(aws: World, status: str) -> None:
+    aws.deploy(declare())
+    aws.tables.set_status("orders", status)
+    began = aws.clock()
+    with pytest.raises(TableConflict, match=f"orders is {status}. "):
+        aws.run(declare(**tags(a="1")), declare())
+    assert aws.clock() - began < 5
+
+
+def test_a_kinesis_stream_that_dynamodb_cannot_reach_is_told(aws: World) -> None:
+    aws.deploy(declare())
+    aws.tables.bad_streams.add(KINESIS)
+    with pytest.raises(OperationRefused, match="DynamoDB could not enable"):
+        aws.run(declare(**kinesis()), declare())
+    aws.tables.bad_streams.clear()
+    assert aws.deploy(declare(**kinesis()), declare()) == ["EnableKinesisStreamingDestination"]
+
+
+# ------------------------------------------------------------------ races, crashes and repeats
+
+CHANGE = declare(FOUR[1], FOUR[2], **ttl(), **pitr(), **tags(a="1"), DeletionProtectionEnabled=True)
+START = declare(FOUR[0], FOUR[1])
+
+
+@pytest.mark.parametrize("died", ["before", "after"])
+@pytest.mark.parametrize("nth", range(1, 11))
+def test_a_process_that_dies_between_any_two_writes_is_gone_on_from(aws: World, nth: int, died: str) -> None:
+    aws.deploy(START)
+    writes = 0
+
+    def strikes(_: dict[str, Any]) -> bool:
+        nonlocal writes
+        call = aws.journal[-1]
+        writes += call.writes
+        return call.writes and writes == nth
+
+    fault = aws.faults.on("*", error="die", before=died == "before", where=strikes)
+    task = aws.clock.spawn(lambda: aws.run(CHANGE, START))
+    aws.clock.run(done=lambda: task.ended)
+    aws.faults.clear()
+    if not fault.struck:
+        assert task.error is None
+        assert nth > 8, "the change has at least eight writes"
+    assert aws.run(CHANGE, START).done
+    aws.assert_converged(CHANGE, START)
+    # and the rollback finds what is ours, and only that
+    aws.clock.sleep(2 * HOUR)
+    assert aws.run(START, CHANGE).done
+    aws.clock.sleep(2 * HOUR)
+    aws.assert_converged(START, CHANGE)
+    assert set(aws.indexes()) == {"gsi-a", "gsi-b"}
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.03, 1.0, 45.0, 300.0])
+def test_two_invocations_at_once_come_to_the_same(aws: World, apart: float) -> None:
+    aws.deploy(START)
+    tasks = [aws.clock.spawn(lambda: aws.run(CHANGE, START), delay=n * apart) for n in range(2)]
+    aws.clock.run(done=lambda: all(task.ended for task in tasks))
+    assert [task.error for task in tasks] == [None, None]
+    aws.assert_converged(CHANGE, START)
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.01, 0.5, 3.0])
+def test_two_creations_at_once_make_one_table(aws: World, apart: float) -> None:
+    tasks = [aws.clock.spawn(lambda: aws.run(CHANGE), delay=n * apart) for n in range(2)]
+    aws.clock.run(done=lambda: all(task.ended for task in tasks))
+    assert [task.error for task in tasks] == [None, None]
+    assert written(aws.journal).count("CreateTable") == 1
+    aws.assert_converged(CHANGE)
+
+
+def test_looks_that_lag_behind_lead_to_no_second_write() -> None:
+    with World(timing=Timing(late=8.0)) as aws:
+        aws.deploy(START)
+        planned = [step["action"] for step in aws.plan(CHANGE, START).steps]
+        began = len(aws.journal)
+        assert aws.run(CHANGE, START).done
+        # While a change does not show, what does not touch the table's own state overtakes the next one.
+        assert sorted(written(aws.journal[began:])) == sorted(planned)
