@@ -67,6 +67,10 @@ stack: java .venv/installed .venvs/sam/installed .venvs/ministack/installed .ven
 soak: java .venv/installed ## the property tests for hours instead of minutes
 	$(PYTEST) tests/unit tests/dynamodb --hypothesis-profile=soak --timeout=0
 
+.PHONY: costs
+costs: java .venv/installed ## the units that each operation consumes, as DynamoDB counts them
+	@$(PYTHON) benchmarks/costs.py
+
 # ---------------------------------------------------------------- housekeeping
 
 .PHONY: schemas

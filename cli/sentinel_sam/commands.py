@@ -498,8 +498,8 @@ def active_session(stack: Stack, server_instance_id: str, json: bool) -> None:
 @click.option("--table", "tables", multiple=True, help="Only this table; may be given again.")
 @click.option("--svg", type=click.File("w", encoding="utf-8"), help="Write an SVG there instead of text.")
 def show_picture(log: Any, tables: tuple[str, ...], svg: Any) -> None:
-    """How a deploy ran, step by step over time, from the provisioner's LOG; standard input by default."""
-    steps = [step for step in picture.read_steps(log) if not tables or step.table in tables]
+    """How the last deploy of each table ran, over time, from the provisioner's LOG; standard input by default."""
+    steps = picture.read_steps(log, tables)
     if not steps:
         raise click.UsageError(f"The log has no line of the provisioner about {' or '.join(tables) or 'a table'}")
     if svg:

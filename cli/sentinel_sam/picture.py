@@ -13,9 +13,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-LONGEST_LABEL = 40
+LONGEST_LABEL = 50
 COLOURS = {"call": "#2563eb", "wait": "#cbd5e1", "done": "#16a34a", "failed": "#dc2626"}
 MARKS = {"call": "█", "wait": "░", "done": "✓", "failed": "✗"}
 
@@ -31,29 +31,35 @@ class Step:
     end: float
 
 
-def read_steps(lines: Iterable[str]) -> list[Step]:
-    """The steps that a log tells of, table by table; each lasts until the next line about its table.
+def read_steps(lines: Iterable[str], tables: Sequence[str] = ()) -> list[Step]:
+    """The steps of the last deploy of each of `tables` (default: all), table by table.
 
-    Equal waits that follow each other are one. The last line about a table that is neither done nor failed is a step
-    without length: what happened then is not in the log.
+    Each lasts until the next line about its table. The lines of one deploy share a correlation id. Equal waits that follow each other are one. The last line about a
+    table that is neither done nor failed is a step without length: what happened then is not in the log.
     """
-    entries = [entry for entry in map(_entry, lines) if entry]
-    if not entries:
-        return []
-    entries.sort(key=lambda entry: entry[0])
-    begin = entries[0][0]
-    steps: dict[str, list[Step]] = {}
+    entries = sorted((entry for entry in map(_entry, lines) if entry), key=lambda entry: entry[0])
+    runs: dict[str, tuple[object, list[tuple[datetime, dict[str, Any]]]]] = {}
     for moment, record in entries:
+        table, deploy = str(record["table"]), record.get("correlation_id")
+        if tables and table not in tables:
+            continue
+        if table not in runs or runs[table][0] != deploy:
+            runs[table] = (deploy, [])
+        runs[table][1].append((moment, record))
+    begin = min((run[0][0] for _, run in runs.values()), default=None)
+    return [step for _, run in runs.values() for step in _steps(run, begin)] if begin else []
+
+
+def _steps(run: list[tuple[datetime, dict[str, Any]]], begin: datetime) -> list[Step]:
+    steps: list[Step] = []
+    for moment, record in run:
         now = (moment - begin).total_seconds()
-        table = str(record["table"])
         kind, label = _kind(record)
-        before = steps.setdefault(table, [])
-        if before:
-            before[-1].end = now
-            if (before[-1].kind, before[-1].label) == (kind, label):
-                continue
-        before.append(Step(table, label, kind, now, now))
-    return [step for tables in steps.values() for step in tables]
+        if steps:
+            steps[-1].end = now
+        if not steps or (steps[-1].kind, steps[-1].label) != (kind, label):
+            steps.append(Step(str(record["table"]), label, kind, now, now))
+    return steps
 
 
 def _entry(line: str) -> tuple[datetime, dict[str, Any]] | None:
@@ -112,7 +118,7 @@ def as_text(steps: list[Step], width: int = 100) -> str:
 def as_svg(steps: list[Step], width: int = 960) -> str:
     """The same as an SVG of `width` pixels; bars have the label and times as their title."""
     total = max((step.end for step in steps), default=0.0) or 1.0
-    left, row, top = 300, 22, 40
+    left, row, top = 350, 22, 40
     scale = (width - left - 20) / total
     rows: list[str] = []
     y, table = top, None

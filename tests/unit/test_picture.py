@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from engines import ROOT
 from sentinel_sam.commands import main
 from sentinel_sam.picture import as_svg, as_text, clock, read_steps
 
@@ -78,6 +79,26 @@ def test_tables_are_timed_apart() -> None:
     ]
 
 
+def test_of_each_table_the_last_deploy_is_shown() -> None:
+    former = line(
+        -5000,
+        "orders: CreateTable, orders",
+        table="orders",
+        operation="CreateTable",
+        target="orders",
+        correlation_id="1",
+    )
+    last = [json.loads(text) for text in LOG if '"orders"' in text and text.startswith("{")]
+    log = [former, *(json.dumps({**record, "correlation_id": "2"}) for record in last)]
+    first = read_steps(log)[0]
+    assert (first.label, first.start) == ("UpdateTable gsi-team", 0)
+
+
+def test_only_the_tables_that_are_asked_for() -> None:
+    other = line(-600, "b: CreateTable, b", table="b", operation="CreateTable", target="b")
+    assert read_steps([other, *LOG], ["orders"]) == read_steps(LOG)
+
+
 @pytest.mark.parametrize("log", [LOG, LOG[1:2], LOG[-1:]])
 @pytest.mark.parametrize("width", [40, 100, 300])
 def test_text_keeps_to_the_width_and_shows_every_step(log: list[str], width: int) -> None:
@@ -101,7 +122,7 @@ def test_the_svg_is_xml_with_a_bar_for_each_step() -> None:
     bars = [element for element in root.iter() if element.tag.endswith("rect")][1:]
     assert len(bars) == len(steps)
     wait = next(bar for bar in bars if "CREATING" in (bar[0].text or ""))
-    assert float(wait.attrib["width"]) / (960 - 320) == pytest.approx(179 / 190, abs=0.01)
+    assert float(wait.attrib["width"]) / (960 - 370) == pytest.approx(179 / 190, abs=0.01)
     assert any(element.text == '<"&>' for element in root.iter())
 
 
@@ -124,3 +145,8 @@ def test_a_log_without_the_provisioner_is_wrong_usage() -> None:
         done = CliRunner().invoke(main, ["picture", *arguments], input="\n".join(LOG if arguments else LOG[:1]))
         assert done.exit_code == 2
         assert "no line of the provisioner" in done.stderr
+
+
+def test_the_picture_in_the_documents_is_drawn_from_the_log_beside_the_examples() -> None:
+    log = (ROOT / "examples/deploy.log").read_text().splitlines()
+    assert (ROOT / "docs/deploy.svg").read_text() == as_svg(read_steps(log))
