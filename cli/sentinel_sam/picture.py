@@ -34,8 +34,9 @@ class Step:
 def read_steps(lines: Iterable[str], tables: Sequence[str] = ()) -> list[Step]:
     """The steps of the last deploy of each of `tables` (default: all), table by table.
 
-    Each lasts until the next line about its table. The lines of one deploy share a correlation id. Equal waits that follow each other are one. The last line about a
-    table that is neither done nor failed is a step without length: what happened then is not in the log.
+    Each lasts until the next line about its table. The lines of one deploy share a correlation id. Equal waits that
+    follow each other are one. The last line about a table that is neither done nor failed is a step without length:
+    what happened then is not in the log.
     """
     entries = sorted((entry for entry in map(_entry, lines) if entry), key=lambda entry: entry[0])
     runs: dict[str, tuple[object, list[tuple[datetime, dict[str, Any]]]]] = {}
