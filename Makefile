@@ -71,6 +71,10 @@ soak: java .venv/installed ## the property tests for hours instead of minutes
 costs: java .venv/installed ## the units that each operation consumes, as DynamoDB counts them
 	@$(PYTHON) benchmarks/costs.py
 
+.PHONY: bench
+bench: java .venv/installed .venvs/sam/installed .venvs/runtime/installed .venvs/bench/installed ## measure against what users would pick instead; prints Markdown (PARTS="cold warm …" for some of it)
+	@$(PYTHON) benchmarks/run.py $(PARTS)
+
 # ---------------------------------------------------------------- housekeeping
 
 .PHONY: schemas
@@ -83,7 +87,7 @@ docs: .venv/installed ## write the examples into the pages that show them
 
 .PHONY: requirements
 requirements: | uv ## pin every requirements.in anew, with hashes
-	for list in layers/*/requirements.in; do \
+	for list in layers/*/requirements.in benchmarks/references/*/requirements.in; do \
 	  $(COMPILE) --python-platform x86_64-manylinux_2_28 $$list -o $${list%.in}.txt; done
 	for list in requirements/*.in; do $(COMPILE) --universal $$list -o $${list%.in}.txt; done
 

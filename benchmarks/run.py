@@ -1,0 +1,137 @@
+"""`make bench`: measures everything and prints it as Markdown.
+
+    python benchmarks/run.py [PART …]
+
+The parts are those of `PARTS`; without any, all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import contention
+import deploys
+import paging
+import round_trips
+import sizes
+import warm
+from artifacts import REFERENCES, make
+from cold_start import Function, cold_start
+from report import Growth, Row, growth, table
+from sentinel.schema import approval_table_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from artifacts import Artifacts
+
+    Measured = tuple[list[Row], list[Growth]]
+
+VARIABLES = {
+    "SENTINEL_TABLE": warm.TABLE,
+    "POWERTOOLS_SERVICE_NAME": "sentinel",
+    "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
+}
+METHOD = (
+    "Instructions that valgrind's cachegrind counts of a fresh process under the runtime interface client, from its"
+    " first to the first answered event, AWS being a stub over HTTPS on loopback; all with bytecode, boto3 too, except"
+    " what `sam build` itself leaves without."
+)
+
+
+def cold_starts(artifacts: Artifacts) -> Measured:
+    certificates = artifacts.installed / "botocore" / "cacert.pem"
+    get = {"action": "get", "id": warm.ITEM["id"]["S"]}
+
+    def count(folders: list[Path], handler: str, event: object, answers: dict[str, Any]) -> float:
+        return cold_start(Function(folders, handler, VARIABLES), event, answers, certificates).instructions
+
+    def reference(handler: str, event: object, answers: dict[str, Any]) -> float:
+        return count([REFERENCES, artifacts.installed], handler, event, answers)
+
+    finished = deploys.finished_table(approval_table_schema())
+    nothing = reference("nothing.handler", get, {})
+    client = reference("boto3_client.handler", get, warm.ANSWERS)
+    guide = count([artifacts.references / "PowertoolsGuide", artifacts.installed], "app.handler", get, warm.ANSWERS)
+    readme = reference("crhelper_readme.handler", deploys.CREATE, {})
+    requests = count(artifacts.path("RequestsFunction"), "app.handler", get, warm.ANSWERS)
+    provisioner = count(artifacts.path("TableProvisionerFunction"), "app.handler", deploys.CREATE, finished)
+    others = {
+        "ApprovalsFunction": (get, warm.ANSWERS),
+        "TablePlannerFunction": ({"action": "plan", "properties": {"Schema": "approval"}}, finished),
+    }
+    what = "cold start of RequestsFunction to its first answered get"
+    table = "cold start of TableProvisionerFunction, answering for a finished table"
+
+    def row(what: str, ours: float, against: str, theirs: float, target: str) -> Row:
+        return Row(what, f"{ours:,.0f} M", against, f"{theirs:,.0f} M", ours / theirs, target, METHOD)
+
+    rows = [
+        row(what, requests, "`boto3.client` at module level and a get, nothing else", client, "≤ 0.90"),
+        row(what, requests, "Powertools' guides: Logger, Metrics, parser, boto3 resource", guide, "≤ 0.40"),
+        row(table, provisioner, "crhelper's README example", readme, "≤ 1.00"),
+    ]
+    grown = Growth(
+        "Cold starts",
+        ["handler", "instructions"],
+        [
+            ["none: interpreter and runtime interface client", f"{nothing:,.0f} M"],
+            ["a boto3 client and a get", f"{client:,.0f} M"],
+            ["RequestsFunction", f"{requests:,.0f} M"],
+            *([name, f"{count(artifacts.path(name), 'app.handler', *given):,.0f} M"] for name, given in others.items()),
+            ["TableProvisionerFunction", f"{provisioner:,.0f} M"],
+            ["crhelper's README example", f"{readme:,.0f} M"],
+            ["as Powertools' guides show it, built by `sam build`", f"{guide:,.0f} M"],
+        ],
+        "Repeatable to 0.1 % on whatever machine; the same versions of the packages on both sides.",
+    )
+    return rows, [grown]
+
+
+PARTS: dict[str, Callable[[Artifacts], Measured]] = {
+    "cold": cold_starts,
+    "warm": lambda _: warm.measure(),
+    "requests": lambda _: round_trips.measure(),
+    "contention": lambda _: contention.measure(),
+    "deploys": deploys.measure,
+    "builds": lambda _: deploys.index_builds(),
+    "paging": lambda _: paging.measure(),
+    "sizes": sizes.measure,
+}
+
+
+def main(names: list[str]) -> None:
+    if shutil.which("valgrind") is None:
+        sys.exit(
+            "valgrind is missing: it counts the instructions of a cold start. Install it (apt-get install valgrind)."
+        )
+    rows: list[Row] = []
+    growths: list[Growth] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        _say("building and installing what is measured")
+        artifacts = make(Path(folder))
+        for name in names or PARTS:
+            started = time.monotonic()
+            measured = PARTS[name](artifacts)
+            rows += measured[0]
+            growths += measured[1]
+            _say(f"{name}: {time.monotonic() - started:.0f} s")
+    print(table(rows))
+    print()
+    print(growth(growths))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    for variable in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[variable]  # neither credentials nor endpoints of whoever runs this
+    main(sys.argv[1:])
