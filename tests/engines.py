@@ -77,7 +77,7 @@ class _Process:
         if (status := self._process.poll()) is not None:
             raise EngineFailed(f"{name} ended with status {status}:\n{self.output.read_text(errors='replace')[-2000:]}")
 
-    def end(self, *, wait: float = 15) -> None:
+    def end(self, *, wait: float = 3) -> None:
         """Closes its standard input, and waits for it; kills it, and what it started, when that takes too long."""
         assert self._process.stdin is not None
         self._process.stdin.close()

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from deployment import Stack, deploy
+from index_changes import IndexChanges
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from engines import DynamoDBLocal, MiniStack
@@ -30,3 +32,12 @@ def application_on_dynamodb_local(ministack: MiniStack, built: Path, slow_dynamo
         PointInTimeRecovery="false",  # which DynamoDB Local does not know
         InlineWaitSeconds="5",
     )
+
+
+@pytest.fixture(scope="session")
+def index_changes(
+    ministack: MiniStack, slow_dynamodb_local: DynamoDBLocal, application_on_dynamodb_local: Stack
+) -> Iterator[IndexChanges]:
+    changes = IndexChanges(ministack, slow_dynamodb_local, application_on_dynamodb_local)
+    yield changes
+    changes.stop()

@@ -1,22 +1,19 @@
-"""Other stacks use `Custom::DynamoDBTable` through the export, with EventBridge's real minutes where it polls."""
+"""Other stacks use `Custom::DynamoDBTable` through the export. What takes minutes is judged in test_waiting.py."""
 
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from deployment import FunctionFailed, Stack, StackFailed, delete_stack, put_stack
-from engines import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from engines import DynamoDBLocal, MiniStack
+    from engines import MiniStack
 
-ORDERS = (ROOT / "examples" / "orders.yaml").read_text()
-ORDERS_FOUR_INDEX_CHANGES = (ROOT / "examples" / "orders-four-index-changes.yaml").read_text()
+pytestmark = pytest.mark.usefixtures("index_changes")  # begun with the first of these tests
 
 
 @pytest.fixture
@@ -106,73 +103,3 @@ def test_the_provisioner_creates_a_table_when_invoked_directly(application: Stac
     }
     assert application.invoke("TableProvisionerFunction", event)["status"] == "EXISTS"
     ministack.client("dynamodb").delete_table(TableName="sentinel-direct")
-
-
-@pytest.fixture(scope="module")
-def slow_updates(ministack: MiniStack, application_on_dynamodb_local: Stack) -> Iterator[None]:
-    """Two stacks being updated at once, one index going and three coming in each; a build takes half a minute."""
-    cloudformation = ministack.client("cloudformation")
-    parameters = {"SentinelStackName": application_on_dynamodb_local.name}
-    detached = ("RemovalPolicy: Delete", "RemovalPolicy: Delete\n      WaitForIndexes: Detached")
-    stacks = {
-        "polled": (ORDERS, ORDERS_FOUR_INDEX_CHANGES),
-        "detached": tuple(
-            text.replace("sentinel-orders", "sentinel-detached").replace(*detached)
-            for text in (ORDERS, ORDERS_FOUR_INDEX_CHANGES)
-        ),
-    }
-    for name, (before, _) in stacks.items():
-        put_stack(ministack, name, before, **parameters)
-    for name, (_, after) in stacks.items():
-        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
-        cloudformation.update_stack(StackName=name, TemplateBody=after, Parameters=given)
-    yield
-    for name in stacks:
-        delete_stack(ministack, name)
-
-
-@pytest.mark.usefixtures("slow_updates")
-def test_detached_index_builds_go_on_after_the_answer(ministack: MiniStack, slow_dynamodb_local: DynamoDBLocal) -> None:
-    until(90, lambda: status(ministack, "detached") == "UPDATE_COMPLETE")
-    assert indexes(slow_dynamodb_local, "sentinel-detached") != BUILT
-    assert rules(ministack)
-    until(400, lambda: indexes(slow_dynamodb_local, "sentinel-detached") == BUILT)
-
-
-@pytest.mark.usefixtures("slow_updates")
-def test_four_index_changes_in_one_update_outlast_the_first_invocation_and_are_polled_to_their_end(
-    ministack: MiniStack, slow_dynamodb_local: DynamoDBLocal
-) -> None:
-    until(400, lambda: status(ministack, "polled") != "UPDATE_IN_PROGRESS")
-    assert status(ministack, "polled") == "UPDATE_COMPLETE"
-    assert indexes(slow_dynamodb_local, "sentinel-orders") == BUILT
-
-
-@pytest.mark.usefixtures("slow_updates")
-def test_no_rule_is_left_when_all_is_as_declared(ministack: MiniStack, slow_dynamodb_local: DynamoDBLocal) -> None:
-    for table in ("sentinel-orders", "sentinel-detached"):
-        until(400, lambda: indexes(slow_dynamodb_local, table) == BUILT)  # noqa: B023 - called at once
-    until(130, lambda: not rules(ministack))  # the poll that finds it done may be a minute away
-
-
-BUILT = {"by-product": "ACTIVE", "by-state": "ACTIVE", "by-warehouse": "ACTIVE"}
-
-
-def indexes(engine: DynamoDBLocal, table_name: str) -> dict[str, str]:
-    table = engine.client().describe_table(TableName=table_name)["Table"]
-    return {index["IndexName"]: index["IndexStatus"] for index in table["GlobalSecondaryIndexes"]}
-
-
-def rules(engine: MiniStack) -> list[str]:
-    return [rule["Name"] for rule in engine.client("events").list_rules(NamePrefix="sentinel-poll-")["Rules"]]
-
-
-def status(engine: MiniStack, name: str) -> Any:
-    return engine.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-
-
-def until(seconds: float, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
-        time.sleep(1)
