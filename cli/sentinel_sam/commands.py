@@ -494,12 +494,17 @@ def active_session(stack: Stack, server_instance_id: str, json: bool) -> None:
 
 
 @main.command("picture")
-@click.argument("log", type=click.File(encoding="utf-8", errors="replace"), default="-")
+@click.argument("log", type=click.File(encoding="utf-8", errors="replace"), required=False)
+@click.option("--since", type=DURATION, default="1h", show_default=True, help="How far to read back without LOG.")
 @click.option("--table", "tables", multiple=True, help="Only this table; may be given again.")
 @click.option("--svg", type=click.File("w", encoding="utf-8"), help="Write an SVG there instead of text.")
-def show_picture(log: Any, tables: tuple[str, ...], svg: Any) -> None:
-    """How the last deploy of each table ran, over time, from the provisioner's LOG; standard input by default."""
-    steps = picture.read_steps(log, tables)
+@click.pass_obj
+def show_picture(stack: Stack, log: Any, since: int, tables: tuple[str, ...], svg: Any) -> None:
+    """How the last deploy of each table ran, over time.
+
+    From the provisioner's log in CloudWatch, or from LOG, a file that it was saved to; - reads standard input.
+    """
+    steps = picture.read_steps(log or stack.provisioner_log(time.time() - since), tables)
     if not steps:
         raise click.UsageError(f"The log has no line of the provisioner about {' or '.join(tables) or 'a table'}")
     if svg:

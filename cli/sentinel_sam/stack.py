@@ -100,3 +100,15 @@ class Stack:
         }
         template = self.call("cloudformation", "get_template", StackName=name, TemplateStage="Original")
         return stack["StackId"], parameters, template["TemplateBody"]
+
+    def provisioner_log(self, since: float) -> list[str]:
+        """The lines of the provisioner's log from `since` on (seconds since the epoch)."""
+        group = f"/aws/lambda/{self.name}-table-provisioner"
+        lines: list[str] = []
+        token: dict[str, str] = {}
+        while True:
+            page = self.call("logs", "filter_log_events", logGroupName=group, startTime=int(since * 1000), **token)
+            lines += [event["message"] for event in page["events"]]
+            if not page.get("nextToken"):
+                return lines
+            token = {"nextToken": page["nextToken"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from engines import ROOT
 from sentinel_sam.commands import main
 from sentinel_sam.picture import as_svg, as_text, clock, read_steps
+from sentinel_sam.stack import Stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,14 +137,36 @@ def test_clock(seconds: float, shown: str) -> None:
 
 def test_one_command_draws_it(tmp_path: Path) -> None:
     svg = tmp_path / "deploy.svg"
-    assert "UpdateTimeToLive ttl" in CliRunner().invoke(main, ["picture"], input="\n".join(LOG)).output
-    assert CliRunner().invoke(main, ["picture", "--svg", str(svg)], input="\n".join(LOG)).exit_code == 0
+    assert "UpdateTimeToLive ttl" in CliRunner().invoke(main, ["picture", "-"], input="\n".join(LOG)).output
+    assert CliRunner().invoke(main, ["picture", "-", "--svg", str(svg)], input="\n".join(LOG)).exit_code == 0
     assert svg.read_text().startswith("<svg")
+
+
+class Logs:
+    """CloudWatch's logs, in pages of two lines."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def filter_log_events(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        begin = int(asked.get("nextToken", "0"))
+        more = {"nextToken": str(begin + 2)} if begin + 2 < len(LOG) else {}
+        return {"events": [{"message": text} for text in LOG[begin : begin + 2]], **more}
+
+
+def test_without_a_file_the_stacks_own_log_is_read_page_by_page() -> None:
+    logs = Logs()
+    done = CliRunner().invoke(main, ["picture", "--since", "2h"], obj=Stack("a-stack", client=lambda _: logs))
+    assert done.exit_code == 0, done.output
+    assert done.stdout == as_text(read_steps(LOG), 100)
+    assert {asked["logGroupName"] for asked in logs.asked} == {"/aws/lambda/a-stack-table-provisioner"}
+    assert time.time() - logs.asked[0]["startTime"] / 1000 == pytest.approx(7200, abs=60)
 
 
 def test_a_log_without_the_provisioner_is_wrong_usage() -> None:
     for arguments in ([], ["--table", "other"]):
-        done = CliRunner().invoke(main, ["picture", *arguments], input="\n".join(LOG if arguments else LOG[:1]))
+        done = CliRunner().invoke(main, ["picture", "-", *arguments], input="\n".join(LOG if arguments else LOG[:1]))
         assert done.exit_code == 2
         assert "no line of the provisioner" in done.stderr
 

@@ -8,7 +8,7 @@ from sentinel.requests import RequestStore
 store = RequestStore(os.environ["REQUESTS_TABLE"])
 
 
-def handler(event, context):
+def handler(event: dict[str, str], _context: object) -> dict[str, object]:
     now = datetime.now(UTC)
     cursor = None
     while True:

@@ -1,0 +1,106 @@
+"""Every command of the documents is run, every template checked and deployed, as a reader would."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from engines import ROOT
+from pages import PAGES, SHELL, blocks, make_targets, run, workplace
+
+from docs.include import with_examples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from engines import MiniStack
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(#[^)]*)?\)")
+
+
+@pytest.fixture
+def cleared(ministack: MiniStack) -> Iterator[None]:
+    """Whatever stacks and tables a page leaves behind are removed."""
+    cloudformation, dynamodb = ministack.client("cloudformation"), ministack.client("dynamodb")
+
+    def stacks() -> set[str]:
+        found = cloudformation.describe_stacks()["Stacks"]
+        return {stack["StackName"] for stack in found if stack["StackStatus"] != "DELETE_COMPLETE"}
+
+    before, tables = stacks(), set(dynamodb.list_tables()["TableNames"])
+    yield
+    for name in stacks() - before:
+        if name != "aws-sam-cli-managed-default":
+            cloudformation.delete_stack(StackName=name)
+            cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    for name in set(dynamodb.list_tables()["TableNames"]) - tables:
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.usefixtures("application", "cleared")
+def test_the_commands_of_a_page_run_as_they_stand(page: Path, ministack: MiniStack, tmp_path: Path) -> None:
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+        **ministack.environment,
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    run(page, workplace(tmp_path), environment)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_of_a_page_is_there(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    lines = [line for block in blocks(page) if block.language in SHELL for line in block.text.splitlines()]
+    missing = {
+        target for line in lines for target in make_targets(line) if not re.search(rf"^{target}:", makefile, re.M)
+    }
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    dead = []
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        if target.startswith(("http:", "https:")):
+            continue
+        file = page.parent / target if target else page
+        if not file.exists():
+            dead.append(target)
+        elif anchor and file.suffix == ".md" and anchor[1:] not in anchors(file):
+            dead.append(target + anchor)
+    assert not dead
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    titles = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_examples_that_a_page_shows_are_the_files(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert with_examples(text) == text, "run: make docs"
+
+
+def test_every_template_passes_cfn_lint(tmp_path: Path) -> None:
+    templates = [*(ROOT / "examples").rglob("*.yaml")]
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language == "yaml" and re.search(r"^Resources:", block.text, re.M):
+                templates.append(tmp_path / f"{page.stem}-{block.line}.yaml")
+                templates[-1].write_text(block.text)
+    lint, rules = str(ROOT / ".venvs/sam/bin/cfn-lint"), str(ROOT / "schemas/cfn_lint")
+    done = subprocess.run(  # noqa: S603
+        [lint, "--append-rules", rules, "--", *map(str, templates)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
