@@ -65,6 +65,15 @@ def test_every_make_target_of_a_page_is_there(page: Path) -> None:
     assert not missing
 
 
+def test_every_parameter_that_a_page_sets_is_one_of_the_template() -> None:
+    parameters = (ROOT / "template.yaml").read_text().partition("\nConditions:")[0]
+    lines = [line for page in PAGES for block in blocks(page) for line in block.text.splitlines()]
+    overrides = [line.partition("--parameter-overrides ")[2] for line in lines if "--parameter-overrides " in line]
+    names = {name for text in overrides for name in re.findall(r"(?:^| )\"?(\w+)=", text)}
+    assert names >= {"Dashboard", "KmsKeyArn"}
+    assert [name for name in names if not re.search(rf"^  {name}:$", parameters, re.M)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     dead = []
