@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
+import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,7 @@ TEXT = "Looking into a failed payment."
 REQUESTS_SENT: dict[tuple[str, str], int] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """One kind of record.
 
@@ -132,13 +134,14 @@ def make_table(client: DynamoDBClient, kind: Kind) -> str:
 
 def load_function(name: str, table: str, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """functions/<name>/app.py as a function of its own, on a table of the engine at `endpoint`."""
+    service = f"sentinel-{uuid.uuid4().hex}"  # its logger is its own, and so is its output
     environment = {
         "SENTINEL_TABLE": table,
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "123456789012",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "POWERTOOLS_SERVICE_NAME": f"sentinel-{uuid.uuid4().hex}",  # its logger is its own, and so is its output
+        "POWERTOOLS_SERVICE_NAME": service,
         "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
     }
     for key, value in environment.items():
@@ -147,5 +150,9 @@ def load_function(name: str, table: str, endpoint: str, monkeypatch: pytest.Monk
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # where msgspec looks for the types of its events
     spec.loader.exec_module(module)
+    for handler in logging.getLogger(service).handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stdout)  # powertools took what that was when it was imported
     return module

@@ -128,8 +128,9 @@ class Edge:
         if action in self._counts:
             self._count(self._counts[action])
 
-    def _answer(self, event: Any, store: Any, caller: str | None = None) -> Any:
+    def _answer(self, event: Any, store: Any, *, signed: bool = False) -> Any:
         try:
+            caller, event = (_caller(event), _body(event)) if signed else (None, event)
             return msgspec.to_builtins(self._decode(event, caller).answer(store))
         except SentinelError as error:
             if isinstance(error, ConcurrentModification):
@@ -171,7 +172,7 @@ class Edge:
     def _over_http(self, event: Any, store: Any) -> dict[str, Any]:
         """A Function URL's event (payload format 2.0): the body is the event, the signed caller is who acts."""
         try:
-            answer = self._answer(_body(event), store, caller=_caller(event))
+            answer = self._answer(event, store, signed=True)
             status = HTTPStatus.OK
         except SentinelError as error:
             answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
