@@ -1111,18 +1111,18 @@ def test_a_rule_fires_each_minute_as_long_as_it_is_there(aws: FakeAWS) -> None:
     assert len(delivered) == 2
 
 
-def test_a_rule_made_anew_does_not_fire_twice_a_minute(aws: FakeAWS) -> None:
+def test_a_rule_whose_schedule_changes_fires_by_the_new_one_alone(aws: FakeAWS) -> None:
     events, delivered = aws.client("events"), []
-    aws.rules.deliver = lambda *_: delivered.append(aws.clock())
-    for _ in range(2):
-        events.put_rule(Name="poll", ScheduleExpression="rate(1 minute)")
-        events.put_targets(Rule="poll", Targets=[{"Id": "1", "Arn": "arn:lambda"}])
-        events.remove_targets(Rule="poll", Ids=["1"])
-        events.delete_rule(Name="poll")
-    events.put_rule(Name="poll", ScheduleExpression="rate(1 minute)")
+    aws.rules.deliver = lambda *_: delivered.append(round(aws.clock() - start))
+    events.put_rule(Name="poll", ScheduleExpression="rate(2 minutes)")
     events.put_targets(Rule="poll", Targets=[{"Id": "1", "Arn": "arn:lambda"}])
-    aws.clock.sleep(125)
-    assert len(delivered) == 2
+    start = aws.clock()
+    events.put_rule(Name="poll", ScheduleExpression="rate(1 minute)")
+    aws.clock.sleep(250)
+    assert delivered == [60, 120, 180, 240]
+    events.disable_rule(Name="poll")
+    aws.clock.sleep(250)
+    assert len(delivered) == 4
 
 
 @pytest.mark.parametrize(
