@@ -191,7 +191,9 @@ class _Builds:
 
     def _watch(self) -> None:
         begun: dict[str, float] = {}
-        while not self._ended.wait(0.2):
+        last = False
+        while not last:
+            last = self._ended.wait(0.2)  # one more look after the end
             now = time.monotonic()
             for index in self._client.describe_table(TableName=self._table)["Table"].get("GlobalSecondaryIndexes", ()):
                 name = index["IndexName"]
