@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-LONGEST_LABEL = 50
+LONGEST_LABEL = 60
 COLOURS = {"call": "#2563eb", "wait": "#cbd5e1", "done": "#16a34a", "failed": "#dc2626"}
 MARKS = {"call": "█", "wait": "░", "done": "✓", "failed": "✗"}
 
@@ -119,7 +119,7 @@ def as_text(steps: list[Step], width: int = 100) -> str:
 def as_svg(steps: list[Step], width: int = 960) -> str:
     """The same as an SVG of `width` pixels; bars have the label and times as their title."""
     total = max((step.end for step in steps), default=0.0) or 1.0
-    left, row, top = 350, 22, 40
+    left, row, top = 370, 22, 40
     scale = (width - left - 20) / total
     rows: list[str] = []
     y, table = top, None

@@ -124,7 +124,7 @@ def test_the_svg_is_xml_with_a_bar_for_each_step() -> None:
     bars = [element for element in root.iter() if element.tag.endswith("rect")][1:]
     assert len(bars) == len(steps)
     wait = next(bar for bar in bars if "CREATING" in (bar[0].text or ""))
-    assert float(wait.attrib["width"]) / (960 - 370) == pytest.approx(179 / 190, abs=0.01)
+    assert float(wait.attrib["width"]) / (960 - 390) == pytest.approx(179 / 190, abs=0.01)
     assert any(element.text == '<"&>' for element in root.iter())
 
 
