@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, NamedTuple
 
 from engines import ROOT
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted((ROOT / "docs").glob("*.md"))
-FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"(?:#|//) ([\w./-]+\.\w+)\n")
 SHELL = ("sh", "bash", "shell", "console")
 
@@ -53,7 +54,7 @@ class Block(NamedTuple):
 def blocks(page: Path) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     return [
-        Block(match[1], tuple(match[2].split()), match[3], text.count("\n", 0, match.start()) + 1)
+        Block(match[2], tuple(match[3].split()), dedent(match[4]), text.count("\n", 0, match.start()) + 1)
         for match in FENCE.finditer(text)
     ]
 
@@ -80,6 +81,7 @@ def workplace(folder: Path) -> Path:
         (tools / tool).chmod(0o755)
     clone = folder / "clone"
     clone.mkdir()
+    shutil.copy(ROOT / "template.yaml", clone)
     for name in ("examples", "schemas"):
         shutil.copytree(
             ROOT / name, clone / name, ignore=shutil.ignore_patterns("node_modules", "cdk.out", "__pycache__")
