@@ -12,6 +12,7 @@ import pytest
 from records import EVENTS, REQUESTS, REQUESTS_SENT, SESSIONS, load_function, make_table
 from sentinel.errors import (
     ConcurrentModification,
+    EventExists,
     EventNotFound,
     InvalidCursor,
     InvalidEvent,
@@ -22,6 +23,7 @@ from sentinel.errors import (
     RequestNotFound,
     SelfApproval,
     SentinelError,
+    SessionExists,
     SessionNotFound,
 )
 from wire import refuse
@@ -188,6 +190,32 @@ def test_the_life_of_a_session(functions: Functions, wire: Wire) -> None:
     with pytest.raises(InvalidStateTransition):
         functions("sessions", {"action": "touch", "id": made["id"]})
     assert wire.counts().total() == 9
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "same"),
+    [("breakglass", INVOKE, EventExists), ("sessions", START, SessionExists), ("requests", CREATE, RequestExists)],
+)
+def test_a_repeated_creation_with_its_own_id_gives_what_is_stored(
+    functions: Functions, event: dict[str, Any], function: str, same: type[SentinelError]
+) -> None:
+    event = {**event, "id": "0123456789abcdef"}
+    assert functions(function, event) == functions(function, event)
+    with pytest.raises(same):
+        functions(function, {**event, "profile": "staging"})
+
+
+def test_a_lambda_context_names_the_invocation_and_counts_the_first(functions: Functions) -> None:
+    class Context:
+        aws_request_id = "e1506fd5-9e7b-434f-bd42-4f8fa224b599"
+        function_name = "sentinel-requests"
+
+    for _ in range(2):
+        functions("requests", CREATE, Context())
+    lines = functions.lines()
+    audited = [line for line in lines if "_aws" not in line]
+    assert [line["correlation_id"] for line in audited] == [Context.aws_request_id] * 2
+    assert sum("ColdStart" in line for line in lines) == 1
 
 
 def test_a_list_goes_on_with_its_cursor(functions: Functions) -> None:

@@ -687,6 +687,14 @@ def test_a_cursor_is_refused_when_damaged_or_with_another_query(store: Any, kind
     assert not wire.sent
 
 
+def test_a_place_that_dynamodb_does_not_know_is_a_damaged_cursor(store: Any, kind: Kind, wire: Wire) -> None:
+    fill(store, kind, 2)
+    cursor = store.list_by("profile", "prod", 1).cursor
+    wire.on("Query", refuse("ValidationException", "The provided starting key is invalid"))
+    with pytest.raises(InvalidCursor):
+        store.list_by("profile", "prod", 1, cursor)
+
+
 def test_a_cursor_of_another_table_is_refused(open_store: Any, kind: Kind) -> None:
     one, other = open_store(kind), open_store(kind)
     fill(one, kind, 2)
