@@ -472,7 +472,7 @@ def show_session(stack: Stack, id: str, json: bool) -> None:
 )
 @click.argument("value", default="active")
 @click.option("--from", "from", help="Made at this moment or later, such as 2026-11-01T00:00:00Z.")
-@click.option("--to", help="Made before this moment.")
+@click.option("--to", help="Made at this moment or earlier.")
 @list_options
 @click.pass_obj
 def list_sessions(stack: Stack, /, **options: Any) -> None:

@@ -82,9 +82,12 @@ class Stack:
         return self.outputs[key]
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """The answer of the function with this logical id; `Refused` where it raised."""
-        payload = json.dumps(event).encode()
-        answer = self.call("lambda", "invoke", FunctionName=self.output(f"{function}Name"), Payload=payload)
+        """The answer of the function with this logical id, through its alias where SnapStart made one.
+
+        `Refused` where it raised.
+        """
+        name = self.outputs.get(f"{function}AliasArn") or self.output(f"{function}Name")
+        answer = self.call("lambda", "invoke", FunctionName=name, Payload=json.dumps(event).encode())
         body = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
             message = str(body.get("errorMessage") or body.get("errorType") or "the function failed")

@@ -272,6 +272,14 @@ def test_another_stack_than_sentinels_is_told() -> None:
     assert "has no output RequestsFunctionName" in done.stderr
 
 
+def test_where_snapstart_made_an_alias_that_is_invoked() -> None:
+    cloud = Cloud(get=REQUEST)
+    deployed = stack.Stack("sentinel", client=cloud)
+    deployed.outputs["RequestsFunctionAliasArn"] = "arn:aws:lambda:eu-central-1:123456789012:function:requests:live"
+    assert CliRunner().invoke(main, ["show", "a1"], obj=deployed).exit_code == 0
+    assert cloud.sent == [(deployed.outputs["RequestsFunctionAliasArn"], {"action": "get", "id": "a1"})]
+
+
 def test_json_is_the_answer_as_it_came(run: Callable[..., Result]) -> None:
     done = run(Cloud(get={**REQUEST, "requester": "Zoë"}), "show", REQUEST["id"], "--json")
     assert json.loads(done.stdout) == {**REQUEST, "requester": "Zoë"}
