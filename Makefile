@@ -72,7 +72,7 @@ costs: java .venv/installed ## the units that each operation consumes, as Dynamo
 	@$(PYTHON) benchmarks/costs.py
 
 .PHONY: bench
-bench: java .venv/installed .venvs/sam/installed .venvs/runtime/installed .venvs/bench/installed ## measure against what users would pick instead; prints Markdown (PARTS="cold warm …" for some of it)
+bench: java .venv/installed .venvs/sam/installed .venvs/runtime/installed .venvs/ministack/installed .venvs/bench/installed ## measure against what users would pick instead; prints Markdown (PARTS="cold warm …" for some of it)
 	@$(PYTHON) benchmarks/run.py $(PARTS)
 
 # ---------------------------------------------------------------- housekeeping

@@ -21,7 +21,7 @@ from engines import CREDENTIALS, ROOT
 from stub import AwsStub, RuntimeApi
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 HERE = Path(__file__).resolve().parent
 PYTHON = ROOT / ".venvs" / "runtime" / "bin" / "python"
@@ -75,9 +75,24 @@ def cold_start(function: Function, event: object, answers: dict[str, Any], syste
 def answer_once(
     function: Function, event: object, aws: AwsStub, *, system: Path = Path(os.devnull), under: Sequence[str] = ()
 ) -> tuple[Any, str]:
-    """Starts a function, has it answer one event, and ends it; gives the answer, and what it printed.
+    """Has a function answer one event; gives the answer, and what it printed. `under` is a command to run it under."""
+    outcome, output, _ = answer_all(function, [event], aws, system=system, under=under)
+    return outcome, output
 
-    `under` is a command to run it under.
+
+def answer_all(
+    function: Function,
+    events: Sequence[object],
+    aws: AwsStub,
+    *,
+    system: Path = Path(os.devnull),
+    under: Sequence[str] = (),
+    meanwhile: Callable[[int], None] = lambda _: None,
+) -> tuple[Any, str, list[float]]:
+    """Starts a function, has it answer `events` one after another, and ends it.
+
+    Gives its last answer, what it printed, and the seconds that each event took. `meanwhile` is called in a thread of
+    its own with the process's id. Raises `MeasureFailed` when the function raised.
     """
     with tempfile.TemporaryDirectory() as name:
         # It trusts what it ships, and the stub's authority beside it.
@@ -85,8 +100,12 @@ def answer_once(
         own = aws.authority.read_text()
         bundle.write_text(function.certificates().read_text() + own)
         system_bundle.write_text(system.read_text() + own)
-        if isinstance(event, dict) and "ResponseURL" in event:
-            event = {**event, "ResponseURL": f"{aws.endpoint}/answer"}
+        events = [
+            {**event, "ResponseURL": f"{aws.endpoint}/answer"}
+            if isinstance(event, dict) and "ResponseURL" in event
+            else event
+            for event in events
+        ]
         started = threading.Event()
         process: subprocess.Popen[bytes]
 
@@ -94,7 +113,7 @@ def answer_once(
             started.wait()
             process.terminate()  # cachegrind writes its sum when its process is ended by a signal, too
 
-        with RuntimeApi(event, finished) as runtime:
+        with RuntimeApi(events, finished) as runtime:
             env = {
                 "PATH": os.environ["PATH"],
                 "HOME": name,
@@ -122,7 +141,8 @@ def answer_once(
                 stderr=subprocess.STDOUT,
             )
             started.set()
+            threading.Thread(target=meanwhile, args=(process.pid,), daemon=True).start()
             output = process.communicate(timeout=300)[0].decode(errors="replace")
         if runtime.failed or not runtime.answered:
             raise MeasureFailed(f"{function}: {runtime.outcome}\n{output[-3000:]}")
-        return runtime.outcome, output
+        return runtime.outcome, output, runtime.seconds

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import contention
 import deploys
+import memory
 import paging
 import round_trips
 import sizes
@@ -27,17 +28,12 @@ from report import Growth, Row, growth, table
 from sentinel.schema import approval_table_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from artifacts import Artifacts
 
     Measured = tuple[list[Row], list[Growth]]
 
-VARIABLES = {
-    "SENTINEL_TABLE": warm.TABLE,
-    "POWERTOOLS_SERVICE_NAME": "sentinel",
-    "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
-}
 METHOD = (
     "Instructions that valgrind's cachegrind counts of a fresh process under the runtime interface client, from its"
     " first to the first answered event, AWS being a stub over HTTPS on loopback; all with bytecode, boto3 too, except"
@@ -50,7 +46,7 @@ def cold_starts(artifacts: Artifacts) -> Measured:
     get = {"action": "get", "id": warm.ITEM["id"]["S"]}
 
     def count(folders: list[Path], handler: str, event: object, answers: dict[str, Any]) -> float:
-        return cold_start(Function(folders, handler, VARIABLES), event, answers, certificates).instructions
+        return cold_start(Function(folders, handler, warm.VARIABLES), event, answers, certificates).instructions
 
     def reference(handler: str, event: object, answers: dict[str, Any]) -> float:
         return count([REFERENCES, artifacts.installed], handler, event, answers)
@@ -91,7 +87,40 @@ def cold_starts(artifacts: Artifacts) -> Measured:
         ],
         "Repeatable to 0.1 % on whatever machine; the same versions of the packages on both sides.",
     )
-    return rows, [grown]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        without = [
+            [what, f"{count(folders, handler, get, warm.ANSWERS):,.0f} M"]
+            for what, folders, handler in variants(artifacts, Path(folder))
+        ]
+    worth = Growth(
+        "RequestsFunction without one of the measures",
+        ["without", "instructions"],
+        [["as built", f"{requests:,.0f} M"], *without],
+        "Each line lacks one of them, and has all the others.",
+    )
+    return rows, [grown, worth]
+
+
+def variants(artifacts: Artifacts, folder: Path) -> Iterator[tuple[str, list[Path], str]]:
+    """RequestsFunction's folders, each time without one of the measures; and the handler's name."""
+
+    def copied(name: str, *, bytecode: bool = True) -> list[Path]:
+        ignore = None if bytecode else shutil.ignore_patterns("__pycache__")
+        parts = [(part, folder / name / str(n)) for n, part in enumerate(artifacts.path("RequestsFunction"))]
+        return [Path(shutil.copytree(part, copy, ignore=ignore)) for part, copy in parts]
+
+    whole = artifacts.installed / "botocore"
+    yield "bytecode, as `sam build` by itself leaves it", copied("source", bytecode=False), "app.handler"
+    models = copied("models")
+    shutil.rmtree(models[-1] / "botocore" / "data")
+    shutil.copytree(whole / "data", models[-1] / "botocore" / "data")
+    yield "trimmed models and endpoints", models, "app.handler"
+    authorities = copied("authorities")
+    shutil.copy(whole / "cacert.pem", authorities[-1] / "botocore")
+    yield "trimmed certificate authorities", authorities, "app.handler"
+    beside = copied("boto3")
+    (beside[0] / "with_boto3.py").write_text("import boto3\nfrom app import handler\n")
+    yield "leaving out boto3", beside, "with_boto3.handler"
 
 
 PARTS: dict[str, Callable[[Artifacts], Measured]] = {
@@ -101,6 +130,8 @@ PARTS: dict[str, Callable[[Artifacts], Measured]] = {
     "contention": lambda _: contention.measure(),
     "deploys": deploys.measure,
     "builds": lambda _: deploys.index_builds(),
+    "polls": deploys.polled_builds,
+    "memory": memory.measure,
     "paging": lambda _: paging.measure(),
     "sizes": sizes.measure,
 }

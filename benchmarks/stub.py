@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import trustme
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
@@ -67,14 +67,15 @@ class _Server:
 class AwsStub(_Server):
     """HTTPS on localhost; `answers` gives the JSON body of each operation, anything else (an S3 PUT) gets an empty 200.
 
-    `authority` is the file with the certificate to trust.
+    `authority` is the file with the certificate to trust. Each answer takes `seconds`, which a service needs for it.
     """
 
-    def __init__(self, folder: Path, answers: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, answers: Mapping[str, Any], *, seconds: float = 0) -> None:
         bodies = {operation: json.dumps(body).encode() for operation, body in answers.items()}
 
         def answer(_method: str, _path: str, headers: Any, _body: bytes) -> Answer:
             target = headers.get("x-amz-target")
+            time.sleep(seconds)
             if target is None:
                 return 200, {}, b""
             content = bodies.get(target.partition(".")[2])
@@ -93,30 +94,35 @@ class AwsStub(_Server):
 
 
 class RuntimeApi(_Server):
-    """The Lambda runtime API with one event; `finished` is called when the next one is asked for, and that call hangs.
+    """The Lambda runtime API with `events`; `finished` is called when one more is asked for, and that call hangs.
 
-    `outcome` is the function's answer; `failed` says whether it raised.
+    `outcome` is the function's last answer, `seconds` how long each took; `failed` says whether one raised.
     """
 
-    def __init__(self, event: object, finished: Callable[[], None]) -> None:
+    def __init__(self, events: Sequence[object], finished: Callable[[], None]) -> None:
         self.outcome: Any = None
+        self.seconds: list[float] = []
         self.answered = self.failed = False
-        events = [json.dumps(event).encode()]
+        left = [json.dumps(event).encode() for event in reversed(events)]
+        handed_over = 0.0
 
         def answer(method: str, path: str, _: Any, body: bytes) -> Answer:
+            nonlocal handed_over
             if method == "GET":
-                if not events:
+                if not left:
                     finished()
                     threading.Event().wait()
+                handed_over = time.perf_counter()
                 headers = {
                     "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
                     "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 900_000),
                     "Lambda-Runtime-Invoked-Function-Arn": FUNCTION_ARN,
                     "content-type": "application/json",
                 }
-                return 200, headers, events.pop()
+                return 200, headers, left.pop()
+            self.seconds.append(time.perf_counter() - handed_over)
             self.outcome, self.answered = json.loads(body or b"null"), path.endswith("/response")
-            self.failed = not self.answered
+            self.failed |= not self.answered
             return 202, {}, b""
 
         super().__init__(answer)

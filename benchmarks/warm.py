@@ -37,6 +37,11 @@ ANSWERS = {
     "DeleteItem": {},
     "Query": {"Items": PAGE, "Count": 100, "ScannedCount": 100},
 }
+VARIABLES = {
+    "SENTINEL_TABLE": TABLE,
+    "POWERTOOLS_SERVICE_NAME": "sentinel",
+    "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
+}
 REFERENCES = {
     "boto3": "the same call on a bare boto3 client",
     "pynamodb": "PynamoDB",
