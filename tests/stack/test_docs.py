@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -99,6 +100,19 @@ def anchors(page: Path) -> set[str]:
 def test_the_examples_that_a_page_shows_are_the_files(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert with_examples(text) == text, "run: make docs"
+
+
+def test_the_terraform_example_owns_the_stack_that_the_page_deploys() -> None:
+    folder = ROOT / "examples/terraform"
+    printed = subprocess.run(  # noqa: S603
+        [str(ROOT / ".venvs/docs/bin/hcl2tojson"), str(folder / "main.tf")], capture_output=True, text=True, check=True
+    ).stdout
+    stack = json.loads(printed.replace('\\"', ""))["resource"][0]["aws_cloudformation_stack"]["orders"]
+    [path] = re.findall(r"^\$\{file\(\$\{path.module\}/(.*)\)\}$", stack["template_body"])
+    template = (folder / path).resolve()
+    assert template == ROOT / "examples/orders.yaml"
+    assert all(f"  {name}:" in template.read_text() for name in stack["parameters"])
+    assert 'outputs["TableName"]' in (folder / "main.tf").read_text()
 
 
 def test_every_template_passes_cfn_lint(tmp_path: Path) -> None:
