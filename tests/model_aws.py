@@ -312,7 +312,8 @@ class RuleModel:
         }
 
     def list_targets_by_rule(self, params: dict[str, Any]) -> dict[str, Any]:
-        return {"Targets": list(self._rule(params["Rule"]).targets.values())}
+        targets = list(self._rule(params["Rule"]).targets.values())
+        return {"Targets": targets} if targets else {}  # botocore's model: at least one
 
     def disable_rule(self, params: dict[str, Any]) -> dict[str, Any]:
         self._rule(params["Name"]).state = "DISABLED"

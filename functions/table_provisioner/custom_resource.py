@@ -43,7 +43,7 @@ STALE_SECONDS = 3600.0
 NOT_CARRIED = ("Tags", "ResourcePolicy", "ContributorInsightsSpecification", "KinesisStreamSpecification")
 
 # What a hand-over carries at most, for check_size: moments, a status, and what was waited for.
-MAX_WAITING_FOR = 150
+MAX_WAITING_FOR = 320  # the longest names of table and index, and some words
 LONG = 1e10 + 1 / 7
 CARRIED_AT_MOST = {"started": LONG, "status": "UPDATED", "waiting_for": "x" * MAX_WAITING_FOR, "since": LONG}
 
@@ -319,7 +319,7 @@ class CustomResource(CfnResource):
         if self.rule_owner(event, table) != (event["RequestId"], "poll"):
             return False
         try:
-            return bool(self._events().list_targets_by_rule(Rule=self.rule_name(event, table))["Targets"])
+            return bool(self._events().list_targets_by_rule(Rule=self.rule_name(event, table)).get("Targets"))
         except (ClientError, BotoCoreError) as error:
             raise from_aws(error, "events:ListTargetsByRule", table) from error
 

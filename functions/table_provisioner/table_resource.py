@@ -124,7 +124,7 @@ class TableResource:
         self._resource.Data = _attributes(table, outcome)
         # Cut, and without anything that JSON writes longer: check_size has counted on it.
         waiting_for = re.sub(r"[^ !#-\[\]-~]", "?", outcome.waiting_for)[:MAX_WAITING_FOR]
-        since = carried.get("since", now) if waiting_for == carried.get("waiting_for") else now
+        since = outcome.waiting_since or now
         going_on = {**carried, "status": outcome.status, "waiting_for": waiting_for, "since": since}
         going_on.pop("deadline", None)
         rest = HandOver(now + DETACHED_SECONDS, {**going_on, "started": now}, detached=True)

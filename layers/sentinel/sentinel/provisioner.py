@@ -106,7 +106,8 @@ class Outcome(Struct, frozen=True):
 
     `done`: the table is as declared. `detachable`: only index builds and what follows them are
     left. `postponed`: a TTL change that DynamoDB takes in up to an hour. `status` is CREATED,
-    UPDATED or EXISTS; `waiting_for` says in words what the run was waiting for, `taken_over` that a later
+    UPDATED or EXISTS; `waiting_for` says in words what the run was waiting for, `waiting_since`
+    (seconds since the epoch, 0: it was not) for how long; `taken_over` that a later
     request goes on instead. `settled`: tags, policies, insights and the stream destination are as declared.
     """
 
@@ -120,6 +121,7 @@ class Outcome(Struct, frozen=True):
     postponed: tuple[Step, ...] = ()
     waiting_for: str = ""
     error: SentinelError | None = None
+    waiting_since: float = 0.0
 
 
 class TableProvisioner:
@@ -333,6 +335,8 @@ class TableProvisioner:
         name, owner = goal.schema.table_name, goal.owner
         wait = Wait(self, deadline)
         told = ""
+        # Tags are eventually consistent, also those that a request which failed a moment ago has written.
+        unowned_until = self._clock() + TAGS_SHOWN_AFTER
         while True:
             try:
                 table = self._look_at_owner(name)
@@ -341,12 +345,12 @@ class TableProvisioner:
                 if table.status in ("CREATING", "DELETING"):
                     # Whose a table is shows once it is ACTIVE; one that goes is waited for, or the next Create met it.
                     waiting_for = f"the table is {table.status}"
-                elif delete and self._may_be_owned(table, owner):
-                    waiting_for = YOUNG
+                elif isinstance(table.tags, dict) and not owner_of(table) and self._clock() < unowned_until:
+                    waiting_for = "the table's tags name no owner, and may not show it yet"
                 elif delete and created_by(table, owner):
                     waiting_for = self._delete(table)
                 else:
-                    waiting_for = self._release(table, owner)
+                    waiting_for = self._release(table, owner, delete=delete)
                     if not waiting_for:
                         return Outcome("RETAINED", done=True, table=table)
                 wait.calm()
@@ -394,7 +398,7 @@ class TableProvisioner:
         self.call("DeleteTable", table.name, TableName=table.name)
         return "the table is DELETING"
 
-    def _release(self, table: Table, owner: Owner | None) -> str:
+    def _release(self, table: Table, owner: Owner | None, *, delete: bool) -> str:
         steps = release_steps(table, owner) if owner else []
         if steps and table.status in STUCK:
             self._tell(
@@ -406,10 +410,12 @@ class TableProvisioner:
         for step in steps:
             self._tell(f"{table.name}: {step.action}, {step.target}", table=table.name, operation=step.action)
             self.call(step.action, table.name, **step.params)
-        if not steps:
-            held = owner_of(table)
-            why = f"managed by {describe_mark(held)}" if held else "no tag says that this resource made it"
-            self._tell(f"{table.name} stays: {why}", table=table.name)
+        held = owner_of(table)
+        if not steps and held:
+            why = f"it is managed by {describe_mark(held)}"
+        else:
+            why = "no tag says that this resource made it" if delete else "RemovalPolicy is Retain"
+        self._tell(f"{table.name} stays: {why}", table=table.name)
         return ""
 
 
@@ -752,6 +758,7 @@ class Run:
             tuple(self._postponed.values()),
             waiting_for,
             None if done else self._last_error,
+            self._waiting[1] if waiting_for and waiting_for == self._waiting[0] else 0.0,
         )
 
 
