@@ -166,7 +166,9 @@ def test_service_timeout_bounds_the_deadline(slow: Deployment) -> None:
 
 def test_settings_are_applied_before_the_hand_over_though_the_table_is_long_in_the_making() -> None:
     with Deployment(timing=Timing(creating_indexes=500.0)) as cfn:
-        kinesis: Properties = {"KinesisStreamSpecification": {"StreamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/all"}}
+        kinesis: Properties = {
+            "KinesisStreamSpecification": {"StreamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/all"}
+        }
         assert cfn.deploy(declare(*FOUR, **INSIGHTS, **TAGS, **kinesis)).complete
         truth = cfn.aws.table()
         assert (truth["Insights"][""][0], len(truth["Destinations"])) == ("ENABLED", 1)
