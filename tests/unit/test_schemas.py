@@ -13,7 +13,7 @@ from engines import ROOT
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from sentinel.errors import InvalidSchema
-from sentinel.properties import read_properties
+from sentinel.properties import REFUSED_PROPERTIES, read_properties
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +59,43 @@ def test_the_schemas_are_those_of_the_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_each_schema_is_a_json_schema(path: Path) -> None:
     Draft202012Validator.check_schema(json.loads(path.read_text()))
+
+
+def aws_table() -> dict[str, Any]:
+    """The schema of `AWS::DynamoDB::Table` in CloudFormation's registry, which cfn-lint carries."""
+    [data] = (ROOT / ".venvs/sam/lib").glob("python3*/site-packages/cfnlint/data/schemas")
+    name = json.loads((data / "providers/us-east-1.json").read_text())["AWS::DynamoDB::Table"]
+    schema: dict[str, Any] = json.loads((data / "resources" / f"{name}.json").read_text())
+    return schema
+
+
+def paths(schema: dict[str, Any], shape: dict[str, Any], place: str = "") -> set[str]:
+    """The path of every property below `shape`; lists are passed through."""
+    found: set[str] = set()
+    while "$ref" in shape or shape.get("items"):
+        shape = schema["definitions"][shape["$ref"].rpartition("/")[2]] if "$ref" in shape else shape["items"]
+    for name, inner in shape.get("properties", {}).items():
+        found |= {f"{place}{name}", *paths(schema, inner, f"{place}{name}.")}
+    return found
+
+
+def test_every_property_of_aws_own_resource_is_taken_or_refused_by_name() -> None:
+    aws, ours = aws_table(), json.loads((SCHEMAS / "registry/custom-dynamodb-table.json").read_text())
+    taken = paths(ours, ours)
+    left_out = {path for path in paths(aws, aws) - taken if path.partition(".")[0] not in REFUSED_PROPERTIES}
+    assert {path.rpartition(".Tags")[0] for path in left_out} == {"StreamSpecification"}  # refused by name, below
+    own = {"Schema", "Existing", "RemovalPolicy", "WaitForIndexes", "TimeoutSeconds", "ServiceToken", "ServiceTimeout"}
+    # AWS's KeySchema is one of two shapes, of which the first is taken.
+    assert taken - paths(aws, aws) == own | {"Status", "KeySchema.AttributeName", "KeySchema.KeyType"}
+
+
+def test_what_is_not_supported_is_refused_by_name() -> None:
+    for name in REFUSED_PROPERTIES:
+        with pytest.raises(InvalidSchema, match=f"{name}: not supported"):
+            read_properties({**KEYS, "TableName": "orders", name: {}})
+    stream = {"StreamViewType": "KEYS_ONLY", "Tags": [{"Key": "team", "Value": "orders"}]}
+    with pytest.raises(InvalidSchema, match="StreamSpecification: unknown field `Tags`"):
+        read_properties({**KEYS, "TableName": "orders", "StreamSpecification": stream})
 
 
 DECLARATIONS = [
