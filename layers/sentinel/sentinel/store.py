@@ -198,7 +198,8 @@ class RecordStore[R: Record, P]:
             end = times.parse(record.expires_at) if record.expires_at else begin + round(lifetime[1] * times.SECOND)
             made.expires_at = times.stamp(end)
             for name in ("updated_at", *self.since_creation):
-                setattr(made, name, times.stamp(times.parse(getattr(record, name) or made.created_at)))
+                given = getattr(record, name)
+                setattr(made, name, times.stamp(times.parse(given)) if given else made.created_at)
         except (ValueError, OverflowError) as error:
             self._refuse_faults([f"created_at, updated_at, expires_at: {error}"])
         return made
