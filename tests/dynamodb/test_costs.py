@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from costs import measure
 from engines import ROOT, DynamoDBLocal
-
-from benchmarks.costs import measure
 
 
 def test_the_stated_costs_are_the_measured_ones() -> None:
