@@ -19,6 +19,7 @@ def start(built: Path, dynamodb_endpoint: str) -> Iterator[Callable[[str], Lambd
     """Starts the function of a logical id, with the layers and variables that the template gives it."""
     template = yaml.safe_load((built / "template.yaml").read_text())
     defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+    defaults["AWS::StackName"] = "sentinel"
     running: dict[str, LambdaEmulator] = {}
 
     def variables(function: dict[str, Any]) -> dict[str, str]:
