@@ -463,6 +463,8 @@ def _projection_faults(place: str, projection: Projection) -> Iterator[str]:
         yield f"{place}.ProjectionType: {projection.type!r}; ALL, KEYS_ONLY or INCLUDE is possible"
     if (projection.type == "INCLUDE") != bool(projection.attributes):
         yield f"{place}.NonKeyAttributes: given with ProjectionType INCLUDE, and only with that"
+    if len(projection.attributes) > 20:
+        yield f"{place}.NonKeyAttributes: {len(projection.attributes)} are more than the 20 that an index takes"
 
 
 def _billing_faults(schema: TableSchema) -> Iterator[str]:

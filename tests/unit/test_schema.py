@@ -1,0 +1,380 @@
+"""What a table should be: the named schemas, their CreateTable parameters, and every fault with its path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.validate import validate_parameters
+from moto import mock_aws
+from msgspec import structs
+from sentinel.errors import InvalidSchema
+from sentinel.schema import (
+    NAMED_SCHEMAS,
+    Capacity,
+    Encryption,
+    GlobalSecondaryIndex,
+    Insights,
+    KeyAttribute,
+    KinesisStream,
+    LocalSecondaryIndex,
+    Maximum,
+    PointInTimeRecovery,
+    Projection,
+    Stream,
+    TableSchema,
+    TimeToLive,
+    Warm,
+    approval_table_schema,
+    breakglass_table_schema,
+    create_table_input,
+    session_table_schema,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEY = "0a1b2c3d-0000-4000-8000-000000000001"
+
+
+def table(**more: Any) -> TableSchema:
+    return TableSchema(**{"table_name": "orders", "partition_key": KeyAttribute("id"), **more})
+
+
+def index(name: str = "gsi-team", key: str = "team", **more: Any) -> GlobalSecondaryIndex:
+    return GlobalSecondaryIndex(name, KeyAttribute(key), **more)  # type: ignore[arg-type]  # one key stands for a tuple
+
+
+# ------------------------------------------------------------------ the named schemas
+
+CREATED = ("created_at", "RANGE")
+NAMED = [
+    (
+        approval_table_schema,
+        "sentinel-requests",
+        {"gsi-requester": "requester", "gsi-status": "status", "gsi-profile": "profile"},
+    ),
+    (
+        breakglass_table_schema,
+        "sentinel-breakglass",
+        {"gsi-invoker": "invoker", "gsi-status": "status", "gsi-profile": "profile"},
+    ),
+    (
+        session_table_schema,
+        "sentinel-sessions",
+        {
+            "gsi-user": "user",
+            "gsi-status": "status",
+            "gsi-profile": "profile",
+            "gsi-server-instance": "server_instance_id",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("schema", "name", "indexes"), NAMED, ids=[row[1] for row in NAMED])
+def test_a_named_schema_is_the_contracts(
+    schema: Callable[..., TableSchema], name: str, indexes: dict[str, str]
+) -> None:
+    schema().validate()
+    made = create_table_input(schema())
+    assert made["TableName"] == name
+    assert made["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert made["BillingMode"] == "PAY_PER_REQUEST"
+    assert "SSESpecification" not in made
+    assert schema().ttl_attribute == "ttl"
+    assert {
+        i["IndexName"]: [(key["AttributeName"], key["KeyType"]) for key in i["KeySchema"]]
+        for i in made["GlobalSecondaryIndexes"]
+    } == {
+        n: [(key, "HASH"), ("status" if n == "gsi-server-instance" else "created_at", "RANGE")]
+        for n, key in indexes.items()
+    }
+    assert all(i["Projection"] == {"ProjectionType": "ALL"} for i in made["GlobalSecondaryIndexes"])
+    assert schema("another-name").table_name == "another-name"
+
+
+@pytest.mark.parametrize("schema", NAMED_SCHEMAS.values(), ids=NAMED_SCHEMAS)
+def test_attribute_definitions_hold_every_key_exactly_once(schema: Callable[[], TableSchema]) -> None:
+    made = create_table_input(schema())
+    defined = [d["AttributeName"] for d in made["AttributeDefinitions"]]
+    keys = [key["AttributeName"] for i in (made, *made["GlobalSecondaryIndexes"]) for key in i["KeySchema"]]
+    assert len(defined) == len(set(defined))
+    assert set(defined) == set(keys)
+    assert {d["AttributeType"] for d in made["AttributeDefinitions"]} == {"S"}
+
+
+@mock_aws
+@pytest.mark.parametrize("schema", NAMED_SCHEMAS.values(), ids=NAMED_SCHEMAS)
+def test_an_engine_takes_the_parameters(schema: Callable[[], TableSchema]) -> None:
+    client = boto3.client("dynamodb", region_name="us-east-1")
+    client.create_table(**create_table_input(schema()))
+    assert client.describe_table(TableName=schema().table_name)["Table"]["TableStatus"] == "ACTIVE"
+
+
+# ------------------------------------------------------------------ translation
+
+EVERYTHING = table(
+    sort_key=KeyAttribute("at", "N"),
+    global_secondary_indexes=(
+        index(sort_key=KeyAttribute("blob", "B"), projection=Projection("INCLUDE", ("y", "x", "y"))),
+        GlobalSecondaryIndex(
+            "gsi-four",
+            tuple(KeyAttribute(f"p{n}") for n in range(4)),
+            tuple(KeyAttribute(f"s{n}") for n in range(4)),
+            Projection("KEYS_ONLY"),
+            maximum=Maximum(5, -1),
+            warm=Warm(13000),
+        ),
+    ),
+    local_secondary_indexes=(LocalSecondaryIndex("lsi-name", KeyAttribute("name")),),
+    billing_mode="PAY_PER_REQUEST",
+    maximum=Maximum(write=9),
+    warm=Warm(14000, 5000),
+    encryption=Encryption("CUSTOMER_KEY", KEY),
+    stream=Stream("NEW_AND_OLD_IMAGES", "{}"),
+    table_class="STANDARD_INFREQUENT_ACCESS",
+    deletion_protection=False,
+    resource_policy='{"Statement":[]}',
+    tags={"a": "b"},
+    point_in_time_recovery=PointInTimeRecovery(True, 7),
+    insights=Insights(True),
+    kinesis=KinesisStream("arn:aws:kinesis:us-east-1:123456789012:stream/s"),
+)
+
+
+def test_a_schema_becomes_create_tables_parameters() -> None:
+    EVERYTHING.validate()
+    made = create_table_input(EVERYTHING)
+    operation = boto3.client("dynamodb", region_name="us-east-1").meta.service_model.operation_model("CreateTable")
+    assert operation.input_shape is not None
+    validate_parameters(made, operation.input_shape)
+    assert made["KeySchema"] == [
+        {"AttributeName": "id", "KeyType": "HASH"},
+        {"AttributeName": "at", "KeyType": "RANGE"},
+    ]
+    assert {d["AttributeName"]: d["AttributeType"] for d in made["AttributeDefinitions"]} == {
+        "id": "S",
+        "at": "N",
+        "team": "S",
+        "blob": "B",
+        **{f"{side}{n}": "S" for side in "ps" for n in range(4)},
+        "name": "S",
+    }
+    team, four = made["GlobalSecondaryIndexes"]
+    assert team["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x", "y"]}
+    assert [key["KeyType"] for key in four["KeySchema"]] == ["HASH"] * 4 + ["RANGE"] * 4
+    assert (four["OnDemandThroughput"], four["WarmThroughput"]) == (
+        {"MaxReadRequestUnits": 5, "MaxWriteRequestUnits": -1},
+        {"ReadUnitsPerSecond": 13000},
+    )
+    assert made["LocalSecondaryIndexes"] == [
+        {
+            "IndexName": "lsi-name",
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "name", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ]
+    assert made["SSESpecification"] == {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+    assert made["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert (made["OnDemandThroughput"], made["WarmThroughput"]) == (
+        {"MaxWriteRequestUnits": 9},
+        {"ReadUnitsPerSecond": 14000, "WriteUnitsPerSecond": 5000},
+    )
+    assert (made["TableClass"], made["DeletionProtectionEnabled"]) == ("STANDARD_INFREQUENT_ACCESS", False)
+    assert (made["ResourcePolicy"], made["Tags"]) == ('{"Statement":[]}', [{"Key": "a", "Value": "b"}])
+
+
+def test_a_provisioned_table_has_a_capacity_for_itself_and_each_index() -> None:
+    made = create_table_input(
+        table(capacity=Capacity(5, 6), global_secondary_indexes=(index(capacity=Capacity(7, 8)),))
+    )
+    assert made["BillingMode"] == "PROVISIONED"
+    assert made["ProvisionedThroughput"] == {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
+    assert made["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] == {
+        "ReadCapacityUnits": 7,
+        "WriteCapacityUnits": 8,
+    }
+
+
+@pytest.mark.parametrize(
+    ("encryption", "said"),
+    [
+        (None, None),
+        (Encryption(), None),
+        (Encryption("KMS"), {"Enabled": True, "SSEType": "KMS"}),
+        (Encryption("CUSTOMER_KEY", "alias/a"), {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/a"}),
+    ],
+)
+def test_encryption(encryption: Encryption | None, said: Any) -> None:
+    assert create_table_input(table(encryption=encryption)).get("SSESpecification") == said
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+@pytest.mark.parametrize("form", ["key/" + KEY, "alias/my-key", "key/mrk-" + "0" * 32])
+def test_a_customer_key_is_named_in_every_form_and_partition(partition: str, form: str) -> None:
+    for name in (f"arn:{partition}:kms:eu-west-1:123456789012:{form}", form.removeprefix("key/")):
+        table(encryption=Encryption("CUSTOMER_KEY", name)).validate()
+
+
+# ------------------------------------------------------------------ faults
+
+FAULTS: dict[str, tuple[TableSchema, str]] = {
+    "a short name": (table(table_name="ab"), "TableName: 'ab' is not 3 to 255"),
+    "a name with other characters": (table(table_name="a b c"), "TableName: 'a b c'"),
+    "a long name": (table(table_name="a" * 256), "TableName: "),
+    "a table's two keys of one name": (
+        table(sort_key=KeyAttribute("id")),
+        "KeySchema: a key names the attribute 'id' twice",
+    ),
+    "an empty key": (table(partition_key=KeyAttribute("")), "KeySchema: a key attribute's name has 1 to 255 bytes"),
+    "a key's type": (table(partition_key=KeyAttribute("id", "X")), "KeySchema: the key attribute 'id' has type 'X'"),  # type: ignore[arg-type]
+    "one attribute, two types": (
+        table(global_secondary_indexes=(GlobalSecondaryIndex("gsi-id", (KeyAttribute("id", "N"),)),)),
+        "GlobalSecondaryIndexes[0]: the attribute 'id' is N here and S elsewhere",
+    ),
+    "two indexes of one name": (
+        table(global_secondary_indexes=(index(), index(key="x"))),
+        "GlobalSecondaryIndexes[1].IndexName: 'gsi-team' is the name of two indexes",
+    ),
+    "a local and a global index of one name": (
+        table(
+            sort_key=KeyAttribute("s"),
+            global_secondary_indexes=(index(),),
+            local_secondary_indexes=(LocalSecondaryIndex("gsi-team", KeyAttribute("b")),),
+        ),
+        "LocalSecondaryIndexes[0].IndexName: 'gsi-team' is the name of two indexes",
+    ),
+    "an index's name": (table(global_secondary_indexes=(index("x"),)), "GlobalSecondaryIndexes[0].IndexName: 'x'"),
+    "too many indexes": (
+        table(global_secondary_indexes=tuple(index(f"gsi-{n}") for n in range(21))),
+        "GlobalSecondaryIndexes: 21 are more than the 20",
+    ),
+    "too many local indexes": (
+        table(
+            sort_key=KeyAttribute("s"),
+            local_secondary_indexes=tuple(LocalSecondaryIndex(f"lsi-{n}", KeyAttribute(f"a{n}")) for n in range(6)),
+        ),
+        "LocalSecondaryIndexes: 6 are more than the 5",
+    ),
+    "too many keys of an index": (
+        table(global_secondary_indexes=(GlobalSecondaryIndex("gsi", tuple(KeyAttribute(f"p{n}") for n in range(5))),)),
+        "GlobalSecondaryIndexes[0].KeySchema: an index has one to four partition",
+    ),
+    "an index without a key": (
+        table(global_secondary_indexes=(GlobalSecondaryIndex("gsi", ()),)),
+        "GlobalSecondaryIndexes[0].KeySchema: an index has one to four partition",
+    ),
+    "a projection": (
+        table(global_secondary_indexes=(index(projection=Projection("SOME")),)),  # type: ignore[arg-type]
+        "GlobalSecondaryIndexes[0].Projection.ProjectionType: 'SOME'",
+    ),
+    "attributes with ALL": (
+        table(global_secondary_indexes=(index(projection=Projection("ALL", ("a",))),)),
+        "GlobalSecondaryIndexes[0].Projection.NonKeyAttributes: given with ProjectionType INCLUDE, and only",
+    ),
+    "INCLUDE without attributes": (
+        table(global_secondary_indexes=(index(projection=Projection("INCLUDE")),)),
+        "GlobalSecondaryIndexes[0].Projection.NonKeyAttributes",
+    ),
+    "too many attributes in one index": (
+        table(global_secondary_indexes=(index(projection=Projection("INCLUDE", tuple(f"a{n}" for n in range(21)))),)),
+        "GlobalSecondaryIndexes[0].Projection.NonKeyAttributes: 21 are more than the 20",
+    ),
+    "too many attributes in all": (
+        table(
+            global_secondary_indexes=tuple(
+                index(f"gsi-{i}", projection=Projection("INCLUDE", tuple(f"a{n}" for n in range(17)))) for i in range(6)
+            )
+        ),
+        "GlobalSecondaryIndexes: 102 NonKeyAttributes in all indexes are more than 100",
+    ),
+    "local indexes without a sort key": (
+        table(local_secondary_indexes=(LocalSecondaryIndex("lsi", KeyAttribute("b")),)),
+        "LocalSecondaryIndexes: the table needs a sort key",
+    ),
+    "a billing mode": (table(billing_mode="FREE"), "BillingMode: 'FREE'"),
+    "provisioned without capacities": (
+        table(billing_mode="PROVISIONED"),
+        "ProvisionedThroughput: required where BillingMode is PROVISIONED",
+    ),
+    "a provisioned index without one": (
+        table(capacity=Capacity(1, 1), global_secondary_indexes=(index(),)),
+        "GlobalSecondaryIndexes[0].ProvisionedThroughput: required",
+    ),
+    "half a capacity": (table(capacity=Capacity(0, 5)), "ProvisionedThroughput: read and write are at least 1"),
+    "capacities on demand": (
+        table(billing_mode="PAY_PER_REQUEST", capacity=Capacity(1, 1)),
+        "ProvisionedThroughput: not with BillingMode PAY_PER_REQUEST",
+    ),
+    "maxima where provisioned": (
+        table(capacity=Capacity(1, 1), maximum=Maximum(5)),
+        "OnDemandThroughput: only where BillingMode is PAY_PER_REQUEST",
+    ),
+    "a maximum of nothing": (table(maximum=Maximum()), "OnDemandThroughput: a maximum is at least 1"),
+    "a maximum of zero": (table(maximum=Maximum(0)), "OnDemandThroughput: a maximum is at least 1"),
+    "warm throughput of nothing": (table(warm=Warm()), "WarmThroughput: units a second are at least 1"),
+    "ttl without attribute": (
+        table(time_to_live=TimeToLive(None)),
+        "TimeToLiveSpecification.AttributeName: required where TTL is enabled",
+    ),
+    "a long ttl attribute": (
+        table(time_to_live=TimeToLive("a" * 256)),
+        "TimeToLiveSpecification.AttributeName: 1 to 255",
+    ),
+    "an encryption": (table(encryption=Encryption("AES")), "SSESpecification: 'AES'"),  # type: ignore[arg-type]
+    "a customer key without one": (
+        table(encryption=Encryption("CUSTOMER_KEY")),
+        "SSESpecification.KMSMasterKeyId: given",
+    ),
+    "a key without being asked": (table(encryption=Encryption("KMS", KEY)), "SSESpecification.KMSMasterKeyId: given"),
+    "what is no key": (
+        table(encryption=Encryption("CUSTOMER_KEY", "my key")),
+        "SSESpecification.KMSMasterKeyId: not a key id",
+    ),
+    "days of nothing": (
+        table(point_in_time_recovery=PointInTimeRecovery(False, 5)),
+        "PointInTimeRecoverySpecification.RecoveryPeriodInDays: only where",
+    ),
+    "too many days": (
+        table(point_in_time_recovery=PointInTimeRecovery(True, 36)),
+        "PointInTimeRecoverySpecification.RecoveryPeriodInDays: 36 is not 1 to 35",
+    ),
+    "a long policy": (table(resource_policy='"' + "x" * 20480 + '"'), "ResourcePolicy.PolicyDocument: 20482 bytes"),
+    "a stream's long policy": (
+        table(stream=Stream("KEYS_ONLY", "x" * 20481)),
+        "StreamSpecification.ResourcePolicy.PolicyDocument: 20481 bytes",
+    ),
+    "what is no stream": (table(kinesis=KinesisStream("orders")), "KinesisStreamSpecification.StreamArn: not the ARN"),
+    "a reserved tag": (table(tags={"sentinel:x": "1"}), "Tags[sentinel:x]: keys that begin with 'aws:' or 'sentinel:'"),
+    "a long tag": (table(tags={"a": "x" * 257}), "Tags[a]: a key has 1 to 128 characters"),
+    "too many tags": (table(tags={str(n): "" for n in range(47)}), "Tags: 47 are more than the 46"),
+}
+
+
+@pytest.mark.parametrize(("schema", "fault"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_told_with_its_path(schema: TableSchema, fault: str) -> None:
+    with pytest.raises(InvalidSchema) as caught:
+        schema.validate()
+    faults = caught.value.context["faults"]
+    assert isinstance(faults, list)
+    assert [text for text in faults if text.startswith(fault)], faults
+
+
+def test_all_faults_come_at_once() -> None:
+    bad = table(
+        table_name="x",
+        time_to_live=TimeToLive(None),
+        tags={"aws:a": ""},
+        global_secondary_indexes=(index(), index()),
+    )
+    with pytest.raises(InvalidSchema, match="4 faults in the declaration of x, nothing was changed") as caught:
+        bad.validate()
+    for path in ("TableName", "TimeToLiveSpecification.AttributeName", "Tags[aws:a]", "GlobalSecondaryIndexes[1]"):
+        assert path in str(caught.value)
+
+
+def test_a_key_may_be_given_alone_or_as_a_tuple() -> None:
+    assert index() == GlobalSecondaryIndex("gsi-team", (KeyAttribute("team"),), ())
+    assert structs.replace(index(), sort_key=None).sort_key == ()
