@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from records import KINDS, REQUESTS_SENT, Kind, make_table
+from records import KINDS, LOAD, REQUESTS_SENT, Kind, make_table
 from wire import Wire
 
 if TYPE_CHECKING:
@@ -54,11 +54,14 @@ def store(open_store: Callable[..., Any], kind: Kind) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not REQUESTS_SENT:
-        return
     kinds = list(dict.fromkeys(kind for _, kind in REQUESTS_SENT))
-    terminalreporter.section("HTTP requests per operation, counted on the wire")
-    terminalreporter.line(f"{'':34}" + "".join(f"{kind:>10}" for kind in kinds))
+    if REQUESTS_SENT:
+        terminalreporter.section("HTTP requests per operation, counted on the wire")
+        terminalreporter.line(f"{'':34}" + "".join(f"{kind:>10}" for kind in kinds))
     for operation in dict.fromkeys(operation for operation, _ in REQUESTS_SENT):
         counts = (REQUESTS_SENT.get((operation, kind), "") for kind in kinds)
         terminalreporter.line(f"{operation:34}" + "".join(f"{count:>10}" for count in counts))
+    if LOAD:
+        terminalreporter.section("Requests under load: how often each outcome was told")
+    for (circumstances, action), outcomes in LOAD.items():
+        terminalreporter.line(f"{circumstances:18}{action:10}{outcomes}")

@@ -239,7 +239,5 @@ def test_any_sequence_of_operations_agrees_with_a_model_in_memory(kind: Kind, dy
 
     run_machine(
         OnATable,
-        settings=settings(
-            max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)),
     )
