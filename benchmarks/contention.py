@@ -7,7 +7,7 @@ import random
 import statistics
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import boto3
@@ -18,9 +18,6 @@ from sentinel.errors import ConcurrentModification
 from sentinel.provisioner import TableProvisioner
 from sentinel.requests import Request, RequestStore
 from sentinel.schema import approval_table_schema
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TABLE = "bench-contention"
 WRITERS = (1, 2, 4, 8, 16)
@@ -38,7 +35,7 @@ class Sentinel:
         )
         self.id = made.id
 
-    def update(self) -> int:
+    def update(self, *, backing_off: bool) -> int:
         """Updates once; gives how often somebody else was faster."""
         lost = 0
         request = self.store.get(self.id)
@@ -47,9 +44,12 @@ class Sentinel:
             try:
                 self.store.update(request)
             except ConcurrentModification as error:
-                request = error.stored  # the failed condition brought it: no need to read again
                 lost += 1
-                back_off(lost)
+                if backing_off:
+                    pause(lost)
+                    request = self.store.get(self.id)
+                else:
+                    request = error.stored  # the failed condition brought it
             else:
                 return lost
 
@@ -60,16 +60,15 @@ class Sentinel:
 class Bare:
     """The same item and the same condition on a bare client."""
 
-    def __init__(self, client: Any) -> None:
-        made = Sentinel()
-        self._client = client
-        self._key = {"TableName": TABLE, "Key": {"id": {"S": made.id}}}
+    def __init__(self) -> None:
+        self._client = boto3.client("dynamodb")
+        self._key: Any = {"TableName": TABLE, "Key": {"id": {"S": Sentinel().id}}}
 
     def _get(self) -> dict[str, Any]:
         item: dict[str, Any] = self._client.get_item(**self._key, ConsistentRead=True)["Item"]
         return item
 
-    def update(self) -> int:
+    def update(self, *, backing_off: bool) -> int:
         lost = 0
         while True:
             item = self._get()
@@ -90,7 +89,8 @@ class Bare:
                 if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                     raise
                 lost += 1
-                back_off(lost)
+                if backing_off:
+                    pause(lost)
             else:
                 return lost
 
@@ -98,20 +98,30 @@ class Bare:
         return int(self._get()["duration"]["N"]) // 10**9 - 1
 
 
-def back_off(lost: int) -> None:
+CONTESTANTS: dict[str, type[Sentinel | Bare]] = {"ours": Sentinel, "bare": Bare}
+
+
+def pause(lost: int) -> None:
     """Full jitter, as AWS's guidance has it."""
     time.sleep(random.uniform(0, min(0.2, 0.005 * 2**lost)))  # noqa: S311 - no secret
 
 
-def race(made: Callable[[], Sentinel | Bare], writers: int) -> tuple[float, int, int]:
-    """(updates a second, updates that did not show in the end, conflicts)."""
-    contestant = made()
+class Race(NamedTuple):
+    """Updates a second, updates that did not show in the end, and conflicts for each update."""
+
+    rate: float
+    lost: int
+    conflicts: float
+
+
+def race(name: str, writers: int, *, backing_off: bool) -> Race:
+    contestant = CONTESTANTS[name]()
     conflicts: list[int] = []
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            conflicts.extend(contestant.update() for _ in range(UPDATES // writers))
+            conflicts.extend(contestant.update(backing_off=backing_off) for _ in range(UPDATES // writers))
         except BaseException as error:
             failures.append(error)
 
@@ -124,7 +134,16 @@ def race(made: Callable[[], Sentinel | Bare], writers: int) -> tuple[float, int,
     taken = time.perf_counter() - started
     if failures:
         raise failures[0]
-    return UPDATES / taken, UPDATES - contestant.applied(), sum(conflicts)
+    return Race(UPDATES / taken, UPDATES - contestant.applied(), sum(conflicts) / UPDATES)
+
+
+def races(writers: int, *, backing_off: bool, rounds: int = 2) -> list[dict[str, Race]]:
+    """Rounds in turns, each beginning with the other one."""
+    taken = []
+    for number in range(rounds):
+        names = list(CONTESTANTS) if number % 2 else list(reversed(CONTESTANTS))
+        taken.append({name: race(name, writers, backing_off=backing_off) for name in names})
+    return taken
 
 
 def measure() -> tuple[list[Row], list[Growth]]:
@@ -133,45 +152,43 @@ def measure() -> tuple[list[Row], list[Growth]]:
         patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL_DYNAMODB": engine.endpoint}),
     ):
         TableProvisioner(engine.client()).create(approval_table_schema(TABLE))
-        contestants: dict[str, Callable[[], Sentinel | Bare]] = {
-            "ours": Sentinel,
-            "bare": lambda: Bare(boto3.client("dynamodb")),
-        }
-        for made in contestants.values():
-            race(made, WRITERS[-1])  # warms up the engine
-        races = {
-            writers: [{name: race(made, writers) for name, made in contestants.items()} for _ in range(ROUNDS)]
+        for _ in range(3):
+            for name in CONTESTANTS:
+                race(name, WRITERS[-1], backing_off=False)  # warms up the engine
+        at_once = {
+            writers: races(writers, backing_off=False, rounds=ROUNDS if writers == WRITERS[-1] else 2)
             for writers in WRITERS
         }
+        backing_off = {writers: races(writers, backing_off=True) for writers in WRITERS}
 
-    def middle(writers: int, name: str) -> float:
-        return statistics.median(taken[name][0] for taken in races[writers])
+    def middle(rounds: list[dict[str, Race]], name: str) -> str:
+        return f"{statistics.median(taken[name].rate for taken in rounds):.0f}"
 
-    most = races[WRITERS[-1]]
-    lost = sum(taken["ours"][1] for taken in most)
+    def lost(rounds: list[dict[str, Race]], name: str) -> int:
+        return sum(taken[name].lost for taken in rounds)
+
+    most = at_once[WRITERS[-1]]
     row = Row(
         "16 writers on one item, updates a second",
-        f"{middle(16, 'ours'):.0f}/s, {lost} lost",
+        f"{middle(most, 'ours')}/s, {lost(most, 'ours')} lost",
         "a bare boto3 loop with the same condition",
-        f"{middle(16, 'bare'):.0f}/s, {sum(taken['bare'][1] for taken in most)} lost",
-        statistics.median(taken["ours"][0] / taken["bare"][0] for taken in most),
+        f"{middle(most, 'bare')}/s, {lost(most, 'bare')} lost",
+        statistics.median(taken["ours"].rate / taken["bare"].rate for taken in most),
         "≥ 1.00, 0 lost",
-        f"Threads that read, change and write on condition, backing off with full jitter when somebody else was faster;"
-        f" {UPDATES} updates a round on DynamoDB Local, median of {ROUNDS} rounds in turns.",
+        f"Threads that read, change and write on condition, again at once when somebody else was faster; {UPDATES}"
+        f" updates a round on DynamoDB Local, median of {ROUNDS} rounds in turns.",
     )
+    rows = []
+    for writers in WRITERS:
+        both = (at_once[writers], backing_off[writers])
+        conflicts = statistics.median(taken["ours"].conflicts for taken in at_once[writers])
+        rates = [middle(rounds, name) for rounds in both for name in CONTESTANTS]
+        rows.append([str(writers), *rates, f"{conflicts:.1f}", str(sum(lost(rounds, "ours") for rounds in both))])
     grown = Growth(
-        "Writers on one item",
-        ["writers", "updates/s", "bare boto3", "conflicts for each update", "lost"],
-        [
-            [
-                str(writers),
-                f"{middle(writers, 'ours'):.0f}",
-                f"{middle(writers, 'bare'):.0f}",
-                f"{statistics.median(taken['ours'][2] for taken in races[writers]) / UPDATES:.1f}",
-                str(sum(taken["ours"][1] for taken in races[writers])),
-            ]
-            for writers in WRITERS
-        ],
-        "One item takes one write at a time: each further writer adds conflicts, not throughput.",
+        "Writers on one item, updates a second",
+        ["writers", "again at once", "bare boto3", "backing off", "bare boto3", "conflicts for each, at once", "lost"],
+        rows,
+        "One item takes one write at a time: each further writer adds conflicts, not throughput. Going on at once takes"
+        " the record that a lost update brings; after a pause it is read again.",
     )
     return [row], [grown]
