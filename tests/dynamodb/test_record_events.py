@@ -74,7 +74,7 @@ def test_any_event_is_answered_or_refused_as_documented(
             json.dumps(module.handler(event, None)).encode()
         except SentinelError as error:
             refusal = error
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30  # the functions' timeout
         if refusal is None:
             answered += 1
             return
