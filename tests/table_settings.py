@@ -181,7 +181,20 @@ class TableSettings:
             raise ServiceError("ResourceNotFoundException", text)
         return table
 
+    def _stream_tags(self, arn: str) -> dict[str, str] | None:
+        """The tags of a stream; None for what is no stream's ARN."""
+        name, _, label = arn.removeprefix(self._arn("dynamodb", "table/")).partition("/stream/")
+        if not label:
+            return None
+        if arn not in self._with_policy(arn).streams:
+            raise ServiceError(
+                "ResourceNotFoundException", f"Requested resource not found: ResourceArn: {arn} not found"
+            )
+        return self.tables[name].stream_tags.setdefault(arn, {})
+
     def list_tags_of_resource(self, params: dict[str, Any]) -> dict[str, Any]:
+        if (of_stream := self._stream_tags(params["ResourceArn"])) is not None:
+            return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(of_stream.items())]}
         table = self._tagged(params["ResourceArn"])
         tags, size = sorted(table.tags_shown.items()), self.timing.tags_per_page
         token = params.get("NextToken", "")
@@ -196,6 +209,10 @@ class TableSettings:
     def tag_resource(self, params: dict[str, Any]) -> dict[str, Any]:
         if not params["Tags"]:
             raise ServiceError("ValidationException", "Atleast one Tag needs to be provided as Input.")
+        if (found := self._stream_tags(params["ResourceArn"])) is not None:
+            rules.check_tags(params["Tags"], found)
+            found |= {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+            return {}
         table = self._tagged(params["ResourceArn"])
         rules.check_tags(params["Tags"], table.tags)
         added = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
@@ -209,6 +226,10 @@ class TableSettings:
     def untag_resource(self, params: dict[str, Any]) -> dict[str, Any]:
         if not params["TagKeys"]:
             raise ServiceError("ValidationException", "Atleast one Tag Key needs to be provided as Input.")
+        if (found := self._stream_tags(params["ResourceArn"])) is not None:
+            for key in params["TagKeys"]:
+                found.pop(key, None)
+            return {}
         table = self._tagged(params["ResourceArn"])
         if table.tags_pending is not None:
             raise self._tags_locked(table)

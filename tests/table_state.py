@@ -151,6 +151,7 @@ class Table:
     tags_shown: dict[str, str] = field(default_factory=dict)
     tags_changed: float = -DAY
     tags_pending: dict[str, str] | None = None
+    stream_tags: dict[str, dict[str, str]] = field(default_factory=dict)  # by stream ARN; independent of the table's
     policies: dict[str, Policy] = field(default_factory=dict)
     insights: Insights = field(default_factory=Insights)
     destinations: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -101,7 +101,7 @@ def _essential(properties: Any) -> Any:
     kept = {key: value for key, value in properties.items() if key not in NOT_CARRIED and key != "ServiceToken"}
     stream = kept.get("StreamSpecification")
     if isinstance(stream, dict):
-        kept["StreamSpecification"] = {key: value for key, value in stream.items() if key != "ResourcePolicy"}
+        kept["StreamSpecification"] = {"StreamViewType": stream.get("StreamViewType")}
     return kept
 
 

@@ -264,7 +264,7 @@ def _settings_left(goal: Goal, outcome: Outcome) -> bool:
         if schema and (
             schema.insights
             or schema.kinesis
-            or (schema.stream and schema.stream.policy)
+            or (schema.stream and (schema.stream.policy or schema.stream.tags))
             or (not given and (schema.tags or schema.resource_policy))
         ):
             return True

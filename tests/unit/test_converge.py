@@ -229,6 +229,26 @@ UPDATES: dict[str, tuple[Properties, Properties, list[str]]] = {
         declare(**stream()),
         ["DeleteResourcePolicy"],
     ),
+    "a stream with tags": (
+        declare(**tags(a="1")),
+        declare(**stream(**tags(a="2")), **tags(a="1")),
+        ["UpdateTable", "TagResource"],
+    ),
+    "a stream's tags": (
+        declare(**stream(**tags(a="1", b="2"))),
+        declare(**stream(**tags(b="3", c="4"))),
+        ["TagResource", "UntagResource"],
+    ),
+    "a stream's tags not declared any more": (
+        declare(**stream(**tags(a="1"))),
+        declare(**stream()),
+        ["UntagResource"],
+    ),
+    "another view type, with tags and a policy": (
+        declare(**stream(**tags(a="1"), **policy())),
+        declare(**stream("KEYS_ONLY", **tags(a="1"), **policy())),
+        ["UpdateTable", "UpdateTable", "TagResource", "PutResourcePolicy"],
+    ),
     "tags": (
         declare(**tags(a="1", b="2")),
         declare(**tags(b="3", c="4")),

@@ -297,7 +297,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ValidationException",
-        "will not change|would not change|has not changed|already (set|enabled|disabled) |already exists|Nothing to update|"
+        "will not change|would not change|has not changed|already (set|enabled|disabled) |already exists|"
+        "Nothing to update|"
         "is already (enabled|disabled|an? )|already has an enabled stream|has no stream to disable|"
         "already encrypted (by|with)",
         Verdict.DONE,

@@ -326,6 +326,7 @@ def _not_shown(schema: TableSchema, table: Table) -> Iterator[str]:
             schema.stream and schema.stream.policy,
             table.stream_policy,
         ),
+        ("StreamSpecification.Tags", "ListTagsOfResource", schema.stream and schema.stream.tags, table.stream_tags),
         (
             "KinesisStreamSpecification",
             "DescribeKinesisStreamingDestination",
@@ -360,13 +361,13 @@ def _ownership_conflicts(goal: Goal, table: Table) -> Iterator[str]:
         yield f"{table.name} is there already and Existing is Fail; say Adopt, or give another TableName"
 
 
-def _tag(table: Table, tags: dict[str, str], phase: Phase, summary: str, target: str = "tags") -> Step:
+def _tag(arn: str, tags: dict[str, str], phase: Phase, summary: str, target: str) -> Step:
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-    return Step("TagResource", target, summary, phase, {"ResourceArn": table.arn, "Tags": pairs})
+    return Step("TagResource", target, summary, phase, {"ResourceArn": arn, "Tags": pairs})
 
 
-def _untag(table: Table, keys: list[str], phase: Phase, summary: str, target: str = "tags") -> Step:
-    return Step("UntagResource", target, summary, phase, {"ResourceArn": table.arn, "TagKeys": keys})
+def _untag(arn: str, keys: list[str], phase: Phase, summary: str, target: str) -> Step:
+    return Step("UntagResource", target, summary, phase, {"ResourceArn": arn, "TagKeys": keys})
 
 
 def release_steps(table: Table, owner: Owner) -> list[Step]:
@@ -374,7 +375,7 @@ def release_steps(table: Table, owner: Owner) -> list[Step]:
     if owner_of(table) != owner.mark:
         return []
     keys = [key for key in (CREATED_BY, MANAGED_BY, INDEXES) if key in tags_of(table)]
-    return [_untag(table, keys, Phase.RELEASE, f"- owner  {describe_mark(owner.mark)}", "owner")]
+    return [_untag(table.arn, keys, Phase.RELEASE, f"- owner  {describe_mark(owner.mark)}", "owner")]
 
 
 def _claim_steps(goal: Goal, table: Table) -> Iterator[Step]:
@@ -400,9 +401,9 @@ def _claim_steps(goal: Goal, table: Table) -> Iterator[Step]:
         claim[INDEXES] = wanted
         lines.append("~ claims on indexes")
     if claim:
-        yield _tag(table, claim, Phase.CLAIM, "\n".join(lines), "owner")
+        yield _tag(table.arn, claim, Phase.CLAIM, "\n".join(lines), "owner")
     if tags.get(CREATED_BY, goal.owner.mark) != goal.owner.mark:
-        yield _untag(table, [CREATED_BY], Phase.CLAIM, "- former owner", "owner")
+        yield _untag(table.arn, [CREATED_BY], Phase.CLAIM, "- former owner", "owner")
     # Claims on what is gone are given up, or an index that somebody makes later under that name looked like ours.
     gone = set(_removed(goal, table)) - {i.name for i in added}
     gone |= {name for name, index in table.indexes.items() if index.status == "DELETING"}
@@ -411,9 +412,9 @@ def _claim_steps(goal: Goal, table: Table) -> Iterator[Step]:
     final = claims(left.ours | ours, left.kept | kept)
     if final != (claim.get(INDEXES) or tags.get(INDEXES, "")):
         if final:
-            yield _tag(table, {INDEXES: final}, Phase.RELEASE, "~ claims on indexes", "owner")
+            yield _tag(table.arn, {INDEXES: final}, Phase.RELEASE, "~ claims on indexes", "owner")
         else:
-            yield _untag(table, [INDEXES], Phase.RELEASE, "- claims on indexes", "owner")
+            yield _untag(table.arn, [INDEXES], Phase.RELEASE, "- claims on indexes", "owner")
 
 
 # ------------------------------------------------------------------ the changes
@@ -757,16 +758,28 @@ def _encryption_line(encryption: Encryption) -> str:
 
 
 def _tags(goal: Goal, table: Table) -> Iterator[Step]:
-    if isinstance(table.tags, Hidden):
+    schema, former = goal.schema, goal.former
+    switched, view = _stream_changes(goal, table)
+    before = former.stream.tags if former and former.stream else {}
+    yield from _tag_changes("tag", table.arn, schema.tags, former.tags if former else {}, table.tags)
+    if view and schema.stream:
+        found: dict[str, str] | Hidden = {} if switched else table.stream_tags
+        arn = NEW_STREAM if switched else table.stream_arn
+        yield from _tag_changes("stream tag", arn, schema.stream.tags, before, found)
+
+
+def _tag_changes(
+    what: str, arn: str, want: dict[str, str], before: dict[str, str], found: dict[str, str] | Hidden
+) -> Iterator[Step]:
+    if isinstance(found, Hidden):
         return
-    want = goal.schema.tags
-    changed = {key: value for key, value in want.items() if table.tags.get(key) != value}
-    gone = [key for key in (goal.former.tags if goal.former else {}) if key not in want and key in table.tags]
+    changed = {key: value for key, value in want.items() if found.get(key) != value}
+    gone = [key for key in before if key not in want and key in found]
     if changed:
-        lines = [f"{'~' if key in table.tags else '+'} tag  {key}={value}" for key, value in changed.items()]
-        yield _tag(table, changed, Phase.SETTINGS, "\n".join(lines))
+        lines = [f"{'~' if key in found else '+'} {what}  {key}={value}" for key, value in changed.items()]
+        yield _tag(arn, changed, Phase.SETTINGS, "\n".join(lines), f"{what}s")
     if gone:
-        yield _untag(table, gone, Phase.SETTINGS, "\n".join(f"- tag  {key}" for key in gone))
+        yield _untag(arn, gone, Phase.SETTINGS, "\n".join(f"- {what}  {key}" for key in gone), f"{what}s")
 
 
 def _policies(goal: Goal, table: Table) -> Iterator[Step]:

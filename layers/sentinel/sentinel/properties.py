@@ -123,19 +123,20 @@ class _ResourcePolicy(_Cfn, frozen=True):
     policy_document: dict[str, Any] | str
 
 
+class _Tag(_Cfn, frozen=True):
+    key: str
+    value: str
+
+
 class _Stream(_Cfn, frozen=True):
     stream_view_type: StreamViewType
     resource_policy: _ResourcePolicy | None = None
+    tags: list[_Tag] | None = None
 
 
 class _Kinesis(_Cfn, frozen=True):
     stream_arn: str
     approximate_creation_date_time_precision: Precision | None = None
-
-
-class _Tag(_Cfn, frozen=True):
-    key: str
-    value: str
 
 
 class Properties(_Cfn, frozen=True):
@@ -290,6 +291,9 @@ def _unknown(name: str) -> str:
 
 
 def _readable(text: str) -> str:
+    text = re.sub(r"Expected `int` >= (\d+)", r"a whole number of at least \1 is expected", text)
+    text = re.sub(r"Expected `int` <= (\d+)", r"a whole number of at most \1 is expected", text)
+    text = re.sub(r"Expected `array` of length >= (\d+)", r"a list of at least \1 is expected", text)
     for old, new in (
         ("Object contains unknown field", "unknown field"),
         ("Object missing required field", "missing field"),
@@ -390,6 +394,7 @@ def _build(declared: Properties, failed: set[str]) -> tuple[TableSchema, list[st
         stream=Stream(
             stream.stream_view_type,
             _policy(stream.resource_policy, "StreamSpecification.ResourcePolicy.PolicyDocument", faults),
+            _tags(stream.tags or [], "StreamSpecification.Tags", faults),
         )
         if stream
         else None,
@@ -399,7 +404,7 @@ def _build(declared: Properties, failed: set[str]) -> tuple[TableSchema, list[st
         if kinesis
         else None,
         resource_policy=_policy(declared.resource_policy, "ResourcePolicy.PolicyDocument", faults),
-        tags=_tags(declared.tags or [], faults),
+        tags=_tags(declared.tags or [], "Tags", faults),
     )
     if declared.table_name == "":
         faults.append("TableName: '' is no name; leave the property out to have one generated")
@@ -493,10 +498,10 @@ def _policy(policy: _ResourcePolicy | None, place: str, faults: list[str]) -> st
     return json.dumps(document, separators=(",", ":"))
 
 
-def _tags(tags: list[_Tag], faults: list[str]) -> dict[str, str]:
+def _tags(tags: list[_Tag], place: str, faults: list[str]) -> dict[str, str]:
     made: dict[str, str] = {}
     for number, tag in enumerate(tags):
         if tag.key in made:
-            faults.append(f"Tags[{number}].Key: {tag.key!r} is given twice")
+            faults.append(f"{place}[{number}].Key: {tag.key!r} is given twice")
         made[tag.key] = tag.value
     return made

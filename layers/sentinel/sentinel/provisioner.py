@@ -259,13 +259,15 @@ class TableProvisioner:
         looks: dict[str, Any] = {
             "time_to_live": read(read_time_to_live, "DescribeTimeToLive"),
             "backups": read(read_backups, "DescribeContinuousBackups"),
-            "tags": self._tags(table),
+            "tags": self._tags(name, table.arn),
         }
         schemas = [schema for schema in (goal.schema, goal.former) if schema]
         if any(schema.resource_policy for schema in schemas):
             looks["policy"] = read(policy, "GetResourcePolicy", ResourceArn=table.arn)
         if table.stream_arn and any(schema.stream and schema.stream.policy for schema in schemas):
             looks["stream_policy"] = read(policy, "GetResourcePolicy", ResourceArn=table.stream_arn)
+        if table.stream_arn and any(schema.stream and schema.stream.tags for schema in schemas):
+            looks["stream_tags"] = self._tags(name, table.stream_arn)
         if any(schema.kinesis for schema in schemas):
             looks["destinations"] = read(read_destinations, "DescribeKinesisStreamingDestination")
         looks["insights"] = {
@@ -291,11 +293,11 @@ class TableProvisioner:
                 return {}
             raise
 
-    def _tags(self, table: Table) -> Any:
+    def _tags(self, table: str, arn: str) -> Any:
         tags: dict[str, str] = {}
-        params = {"ResourceArn": table.arn}
+        params = {"ResourceArn": arn}
         while True:
-            answer = self._shown("ListTagsOfResource", table.name, **params)
+            answer = self._shown("ListTagsOfResource", table, **params)
             if answer is NOT_SHOWN:
                 return NOT_SHOWN
             tags |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
@@ -370,7 +372,11 @@ class TableProvisioner:
         if described is None:
             return None
         table = read_table(described)
-        return table if table.status in ("CREATING", "DELETING") else structs.replace(table, tags=self._tags(table))
+        return (
+            table
+            if table.status in ("CREATING", "DELETING")
+            else structs.replace(table, tags=self._tags(name, table.arn))
+        )
 
     def _may_be_owned(self, table: Table, owner: Owner | None) -> bool:
         """Whether the table is so young that its tags, which are eventually consistent, may not show yet."""
@@ -714,6 +720,8 @@ class Run:
             self._expected_until = self._clock() + SHOWN_AFTER
             self.arn = answer.get("TableDescription", {}).get("TableArn", "")
             self._tags |= {tag["Key"]: tag["Value"] for tag in step.params.get("Tags", ())}
+        if step.params.get("ResourceArn") != self.arn:
+            return
         if step.action == "TagResource":
             self._tags |= {tag["Key"]: tag["Value"] for tag in step.params["Tags"]}
         if step.action == "UntagResource":

@@ -149,10 +149,11 @@ class PointInTimeRecovery(Struct, frozen=True):
 
 
 class Stream(Struct, frozen=True):
-    """A DynamoDB stream, its view type and its resource policy (a JSON document)."""
+    """A DynamoDB stream, its view type, its resource policy (a JSON document) and its own tags."""
 
     view_type: StreamViewType
     policy: str | None = None
+    tags: dict[str, str] = {}
 
 
 class KinesisStream(Struct, frozen=True):
@@ -399,13 +400,19 @@ def find_faults(schema: TableSchema) -> Iterator[str]:
     yield from _index_faults(schema)
     yield from _billing_faults(schema)
     yield from _setting_faults(schema)
-    for key, value in schema.tags.items():
+    yield from _tag_faults("Tags", schema.tags)
+    if schema.stream:
+        yield from _tag_faults("StreamSpecification.Tags", schema.stream.tags)
+
+
+def _tag_faults(place: str, tags: dict[str, str]) -> Iterator[str]:
+    for key, value in tags.items():
         if key.startswith(RESERVED_TAGS):
-            yield f"Tags[{key}]: keys that begin with 'aws:' or 'sentinel:' are reserved"
+            yield f"{place}[{key}]: keys that begin with 'aws:' or 'sentinel:' are reserved"
         if not 1 <= len(key) <= 128 or len(value) > 256:
-            yield f"Tags[{key[:40]}]: a key has 1 to 128 characters and a value at most 256"
-    if len(schema.tags) > MAX_TAGS:
-        yield f"Tags: {len(schema.tags)} are more than the {MAX_TAGS} that a table has room for beside its owner's"
+            yield f"{place}[{key[:40]}]: a key has 1 to 128 characters and a value at most 256"
+    if len(tags) > MAX_TAGS:
+        yield f"{place}: {len(tags)} are more than the {MAX_TAGS} that a table has room for beside its owner's"
 
 
 def _key_faults(schema: TableSchema) -> Iterator[str]:

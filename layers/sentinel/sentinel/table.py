@@ -122,6 +122,7 @@ class Table(Struct, frozen=True, kw_only=True):
     # Read only where declared; None: nothing is set.
     policy: str | Hidden | None = None
     stream_policy: str | Hidden | None = None
+    stream_tags: dict[str, str] | Hidden = {}
     destinations: dict[str, Destination] | Hidden = {}
     insights: dict[str, Insights | Hidden] = {}
     key_arns: dict[str, str] = {}  # the ARN of each key alias that the template names

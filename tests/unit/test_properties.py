@@ -1,0 +1,376 @@
+"""The properties of `Custom::DynamoDBTable`, as CloudFormation hands them over."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from cloudformation import as_handed_over
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+from provisioning import STACK, Properties, declare, index
+from sentinel.errors import InvalidSchema
+from sentinel.properties import SUPPORTED_PROPERTIES, read_properties
+from sentinel.schema import (
+    Capacity,
+    Encryption,
+    Insights,
+    KinesisStream,
+    Maximum,
+    PointInTimeRecovery,
+    Projection,
+    Stream,
+    TimeToLive,
+    Warm,
+    approval_table_schema,
+    breakglass_table_schema,
+    session_table_schema,
+)
+
+ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/orders"
+POLICY = {"Version": "2012-10-17", "Statement": []}
+EVERYTHING = declare(
+    index(
+        "gsi-team",
+        OnDemandThroughput={"MaxReadRequestUnits": 5},
+        WarmThroughput={"ReadUnitsPerSecond": 13000},
+        ContributorInsightsSpecification={"Enabled": True, "Mode": "THROTTLED_KEYS"},
+    ),
+    key=("id", "at"),
+    types="at=N",
+    LocalSecondaryIndexes=[index("lsi-name", "id", "name")],
+    OnDemandThroughput={"MaxReadRequestUnits": 7, "MaxWriteRequestUnits": -1},
+    WarmThroughput={"ReadUnitsPerSecond": 14000, "WriteUnitsPerSecond": 5000},
+    TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True},
+    SSESpecification={"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/a"},
+    PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7},
+    DeletionProtectionEnabled=False,
+    StreamSpecification={
+        "StreamViewType": "KEYS_ONLY",
+        "ResourcePolicy": {"PolicyDocument": POLICY},
+        "Tags": [{"Key": "s", "Value": "2"}],
+    },
+    TableClass="STANDARD",
+    ContributorInsightsSpecification={"Enabled": False},
+    KinesisStreamSpecification={"StreamArn": ARN, "ApproximateCreationDateTimePrecision": "MICROSECOND"},
+    ResourcePolicy={"PolicyDocument": POLICY},
+    Tags=[{"Key": "a", "Value": "1"}],
+    Existing="TakeOver",
+    RemovalPolicy="Delete",
+    WaitForIndexes="Detached",
+    TimeoutSeconds=600,
+    ServiceToken="arn:aws:lambda:us-east-1:123456789012:function:f",
+    ServiceTimeout=3600,
+)
+
+
+def faults(properties: Any) -> list[str]:
+    with pytest.raises(InvalidSchema) as caught:
+        read_properties(properties)
+    found = caught.value.context["faults"]
+    assert isinstance(found, list)
+    assert all(text in str(caught.value) for text in found)
+    return found
+
+
+@pytest.mark.parametrize("handed_over", [True, False])
+def test_every_property_is_read_as_what_it_stands_for(handed_over: bool) -> None:
+    read = read_properties(as_handed_over(EVERYTHING) if handed_over else EVERYTHING)
+    schema = read.schema
+    assert (read.existing, read.removal_policy, read.wait_for_indexes, read.timeout) == (
+        "TakeOver",
+        "Delete",
+        "Detached",
+        600,
+    )
+    assert [(key.name, key.type) for key in schema.keys] == [("id", "S"), ("at", "N")]
+    team = schema.global_secondary_indexes[0]
+    assert (team.maximum, team.warm, team.insights) == (Maximum(5), Warm(13000), Insights(True, "THROTTLED_KEYS"))
+    assert schema.local_secondary_indexes[0].sort_key.name == "name"
+    assert (schema.maximum, schema.warm) == (Maximum(7, -1), Warm(14000, 5000))
+    assert schema.time_to_live == TimeToLive("ttl")
+    assert schema.encryption == Encryption("CUSTOMER_KEY", "alias/a")
+    assert schema.point_in_time_recovery == PointInTimeRecovery(True, 7)
+    assert schema.deletion_protection is False
+    text = json.dumps(POLICY, separators=(",", ":"))
+    assert (schema.stream, schema.resource_policy) == (Stream("KEYS_ONLY", text, {"s": "2"}), text)
+    assert (schema.table_class, schema.insights) == ("STANDARD", Insights(False))
+    assert schema.kinesis == KinesisStream(ARN, "MICROSECOND")
+    assert schema.tags == {"a": "1"}
+
+
+def test_what_is_not_declared_is_none() -> None:
+    schema = read_properties(declare(BillingMode=None)).schema
+    named = {"table_name", "partition_key", "global_secondary_indexes", "local_secondary_indexes", "tags"}
+    assert {f.name for f in structs.fields(schema) if getattr(schema, f.name) is not None} == named
+    read = read_properties(declare())
+    assert (read.existing, read.removal_policy, read.wait_for_indexes, read.timeout) == (
+        "Adopt",
+        "Retain",
+        "Active",
+        3300,
+    )
+
+
+@pytest.mark.parametrize("words", [("true", True), ("false", False), ("True", True), ("0", False), ("1", True)])
+def test_booleans_in_words(words: tuple[str, bool]) -> None:
+    text, value = words
+    assert read_properties(declare(DeletionProtectionEnabled=text)).schema.deletion_protection is value
+
+
+def test_a_tags_number_stays_text() -> None:
+    assert read_properties(declare(Tags=[{"Key": "1", "Value": "007"}])).schema.tags == {"1": "007"}
+
+
+@pytest.mark.parametrize("zero", [0, "0"])
+def test_zero_capacities_declare_none(zero: Any) -> None:
+    none: Properties = {"ProvisionedThroughput": {"ReadCapacityUnits": zero, "WriteCapacityUnits": zero}}
+    schema = read_properties(declare(index("gsi-a", **none), **none)).schema
+    assert (schema.capacity, schema.global_secondary_indexes[0].capacity) == (None, None)
+    read = read_properties(
+        declare(BillingMode=None, ProvisionedThroughput={"ReadCapacityUnits": "5", "WriteCapacityUnits": "6"})
+    )
+    assert (read.schema.capacity, read.schema.mode) == (Capacity(5, 6), "PROVISIONED")
+
+
+def test_the_order_of_included_attributes_does_not_matter_that_of_keys_does() -> None:
+    def one(*names: str) -> Any:
+        included = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(names)}
+        return read_properties(declare(index("gsi-a", Projection=included))).schema
+
+    assert one("x", "y") == one("y", "x")
+    assert one("x").global_secondary_indexes[0].projection == Projection("INCLUDE", ("x",))
+    ab = read_properties(declare(index("gsi", "a", "b", partition=2))).schema
+    ba = read_properties(declare(index("gsi", "b", "a", partition=2))).schema
+    assert ab.global_secondary_indexes != ba.global_secondary_indexes
+
+
+@pytest.mark.parametrize(
+    ("timeout", "service", "seconds"),
+    [(None, None, 3300), (60, None, 60), (3480, 3600, 3480), (3300, 600, 570), (60, 20, 1)],
+)
+def test_the_deadline_keeps_below_cloudformations(timeout: int | None, service: int | None, seconds: int) -> None:
+    assert read_properties(declare(TimeoutSeconds=timeout, ServiceTimeout=service)).timeout == seconds
+
+
+# ------------------------------------------------------------------ named schemas and names
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [
+        ("approval", approval_table_schema()),
+        ("breakglass", breakglass_table_schema()),
+        ("session", session_table_schema()),
+    ],
+)
+def test_a_named_schema_stands_for_its_table(name: str, schema: Any) -> None:
+    assert read_properties({"Schema": name}).schema == schema
+    assert read_properties({"Schema": name, "TableName": "mine"}).schema == structs.replace(schema, table_name="mine")
+
+
+def test_a_named_schemas_ttl_and_billing_may_be_overridden_its_keys_may_not() -> None:
+    units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    off = read_properties({"Schema": "approval", "TimeToLiveSpecification": {"Enabled": False}})
+    assert off.schema.ttl_attribute is None
+    assert [text.split(":")[0] for text in faults({"Schema": "approval", "ProvisionedThroughput": units})] == [
+        f"GlobalSecondaryIndexes[{n}].ProvisionedThroughput" for n in range(3)
+    ]
+    twice = faults({"Schema": "session", **declare(index("gsi-a"))})
+    for name in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes"):
+        assert f"{name}: given by Schema 'session' already; remove one of the two" in twice
+
+
+def generated(properties: Properties, stack: str = STACK, logical: str = "Orders", prefix: str = "sentinel-") -> str:
+    read = read_properties(properties, name_prefix=prefix, stack_id=stack, logical_id=logical)
+    assert not read.named
+    return read.schema.table_name
+
+
+def test_a_generated_name_says_whose_it_is_and_changes_only_with_what_cannot_change() -> None:
+    plain = declare(TableName=None)
+    name = generated(plain)
+    assert name.startswith("sentinel-shop-Orders-")
+    tagged = declare(index("gsi-a"), TableName=None, Tags=[{"Key": "a", "Value": "b"}], RemovalPolicy="Delete")
+    assert generated(tagged) == name
+    others = [
+        generated(declare(TableName=None, key=("tenant",))),
+        generated(declare(TableName=None, types="id=N")),
+        generated(declare(TableName=None, key=("id", "at"))),
+        generated(declare(TableName=None, key=("id", "at"), LocalSecondaryIndexes=[index("lsi-name", "id", "name")])),
+        generated(plain, stack=STACK.replace("0001", "0009")),
+        generated(plain, logical="Other"),
+    ]
+    assert len({name, *others}) == 7
+
+
+@pytest.mark.parametrize("logical", ["x" * 255, "Ünïcode", "a"])
+def test_a_generated_name_is_always_a_name(logical: str) -> None:
+    assert 3 <= len(generated(declare(TableName=None), logical=logical)) <= 255
+
+
+def test_without_a_stack_a_name_is_generated_too() -> None:
+    assert generated(declare(TableName=None), stack="", logical="").startswith("sentinel-table-")
+
+
+# ------------------------------------------------------------------ policies
+
+
+@pytest.mark.parametrize("document", [POLICY, json.dumps(POLICY), json.dumps(POLICY, indent=4)])
+def test_a_policy_is_an_object_or_its_text(document: Any) -> None:
+    read = read_properties(declare(ResourcePolicy={"PolicyDocument": document}))
+    assert read.schema.resource_policy is not None
+    assert json.loads(read.schema.resource_policy) == POLICY
+
+
+@pytest.mark.parametrize("document", ["", "no json", "[]", "5", "null"])
+def test_what_is_no_policy_is_told_with_its_path(document: str) -> None:
+    expected = "an object, or text that holds one as JSON, is expected"
+    assert faults(declare(ResourcePolicy={"PolicyDocument": document})) == [
+        f"ResourcePolicy.PolicyDocument: {expected}"
+    ]
+    stream = {"StreamViewType": "KEYS_ONLY", "ResourcePolicy": {"PolicyDocument": document}}
+    assert faults(declare(StreamSpecification=stream)) == [
+        f"StreamSpecification.ResourcePolicy.PolicyDocument: {expected}"
+    ]
+
+
+# ------------------------------------------------------------------ bad input
+
+GSI = declare(index("gsi-a"))["GlobalSecondaryIndexes"][0]
+BAD: dict[str, tuple[Properties, str]] = {
+    "an unknown property": (declare(Nonsense=1), "Nonsense: unknown property"),
+    "one that is spelt otherwise": (declare(tablename="x"), "tablename: unknown property; TableName is meant?"),
+    "an import": (declare(ImportSourceSpecification={}), "ImportSourceSpecification: not supported"),
+    "vector indexes": (declare(VectorIndexes=[]), "VectorIndexes: not supported"),
+    "no value": (
+        declare() | {"Tags": None},
+        "Tags: a value is expected, nothing is given; remove the property instead",
+    ),
+    "a wrong type": (declare() | {"KeySchema": "id"}, "KeySchema: a list is expected, text is given"),
+    "a wrong type inside": (
+        declare(GlobalSecondaryIndexes=[GSI | {"KeySchema": {}}]),
+        "GlobalSecondaryIndexes[0].KeySchema: a list is expected",
+    ),
+    "an unknown field inside": (
+        declare(GlobalSecondaryIndexes=[GSI | {"Name": "x"}]),
+        "GlobalSecondaryIndexes[0]: unknown field `Name`",
+    ),
+    "a missing field": (declare(Tags=[{"Key": "a"}]), "Tags[0]: missing field `Value`"),
+    "no whole number": (declare(TimeoutSeconds="soon"), "TimeoutSeconds: a whole number is expected"),
+    "a long timeout": (declare(TimeoutSeconds=3481), "TimeoutSeconds: a whole number of at most 3480 is expected"),
+    "a short one": (declare(TimeoutSeconds=59), "TimeoutSeconds: a whole number of at least 60 is expected"),
+    "neither true nor false": (declare(DeletionProtectionEnabled="maybe"), "DeletionProtectionEnabled"),
+    "another choice": (declare(Existing="Perhaps"), "Existing: not possible: 'Perhaps'"),
+    "a schema that there is not": ({"Schema": "users"}, "Schema: not possible: 'users'"),
+    "an empty name": (declare(TableName=""), "TableName: '' is no name"),
+    "a name outside the rules": (declare(TableName="a/b"), "TableName: 'a/b' is not 3 to 255"),
+    "two indexes of one name": (
+        declare(index("gsi-a"), index("gsi-a", "b")),
+        "GlobalSecondaryIndexes[1].IndexName: 'gsi-a' is the name of two indexes",
+    ),
+    "an attribute twice, with two types": (
+        declare() | {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": t} for t in "SN"]},
+        "AttributeDefinitions[1]: the attribute 'id' is declared twice, as S and as another type",
+    ),
+    "an attribute twice": (
+        declare() | {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}] * 2},
+        "AttributeDefinitions[1]: the attribute 'id' is declared twice",
+    ),
+    "a key that is not defined": (
+        declare() | {"AttributeDefinitions": []},
+        "KeySchema[0].AttributeName: the attribute 'id' is not in AttributeDefinitions",
+    ),
+    "an attribute that no key uses": (
+        declare() | {"AttributeDefinitions": declare(index("gsi-b"))["AttributeDefinitions"]},
+        "AttributeDefinitions: no key uses the attribute 'b'",
+    ),
+    "no key": ({"TableName": "orders"}, "KeySchema: required, unless Schema names one"),
+    "an empty key": (declare() | {"KeySchema": []}, "KeySchema: a list of at least 1 is expected"),
+    "no definitions": (declare(AttributeDefinitions=None), "AttributeDefinitions: required"),
+    "the sort key first": (
+        declare(key=("a", "b")) | {"KeySchema": list(reversed(declare(key=("a", "b"))["KeySchema"]))},
+        "KeySchema: the partition key (HASH) comes first",
+    ),
+    "a key of three": (
+        declare(index("gsi-c", "c"), key=("a", "b"))
+        | {"KeySchema": [*declare(key=("a", "b"))["KeySchema"], {"AttributeName": "c", "KeyType": "RANGE"}]},
+        "KeySchema: a table has one partition key and at most one sort key",
+    ),
+    "another partition key of a local index": (
+        declare(key=("a", "s"), LocalSecondaryIndexes=[index("lsi-x", "x", "y")]),
+        "LocalSecondaryIndexes[0].KeySchema: the table's partition key and one sort key are expected",
+    ),
+    "a local index of a schema": (
+        {"Schema": "approval", "LocalSecondaryIndexes": [index("lsi-x", "id", "y")]},
+        "LocalSecondaryIndexes: Schema 'approval' has no sort key",
+    ),
+    "a tag twice": (
+        declare(Tags=[{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]),
+        "Tags[1].Key: 'a' is given twice",
+    ),
+    "a key where encryption is off": (
+        declare(SSESpecification={"SSEEnabled": False, "SSEType": "KMS"}),
+        "SSESpecification: a key or a type is given where SSEEnabled is false",
+    ),
+}
+
+
+@pytest.mark.parametrize(("properties", "fault"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_bad_input_is_told_with_its_place(properties: Properties, fault: str, handed_over: bool) -> None:
+    if handed_over:
+        if None in properties.values():
+            pytest.skip("CloudFormation leaves out what is nothing")
+        properties = as_handed_over(properties)
+    assert [text for text in faults(properties) if text.startswith(fault)], faults(properties)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"), [(None, "nothing"), ([], "a list"), ("x", "text"), (5, "a number"), (True, "true or false")]
+)
+def test_what_is_no_object_is_told(given: Any, kind: str) -> None:
+    assert faults(given) == [f"Properties: an object is expected, {kind} is given"]
+
+
+def test_every_property_that_has_a_fault_is_named_in_one_message() -> None:
+    bad = {
+        "TableName": "x",
+        "KeySchema": "id",
+        "BillingMode": "FREE",
+        "Tags": "none",
+        "Nonsense": 1,
+        "TimeoutSeconds": "soon",
+        "TimeToLiveSpecification": {"Enabled": "true"},
+        "GlobalSecondaryIndexes": [{"IndexName": "gsi"}],
+    }
+    named = {text.split(":")[0].split("[")[0].split(".")[0] for text in faults(bad)}
+    assert named >= set(bad)
+
+
+DEEP: Any = {"PolicyDocument": {}}
+for _ in range(5000):
+    DEEP = {"PolicyDocument": DEEP}
+
+
+def test_nesting_beyond_reason_is_a_fault_not_a_crash() -> None:
+    assert faults(declare(ResourcePolicy=DEEP))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from(sorted(SUPPORTED_PROPERTIES)), JSON, max_size=6))
+def test_whatever_is_given_is_read_or_refused_with_the_documented_error(properties: dict[str, Any]) -> None:
+    for given_properties in (properties, declare() | properties):
+        try:
+            read_properties(given_properties, stack_id=STACK, logical_id="Orders")
+        except InvalidSchema as error:
+            assert error.context["faults"]  # noqa: PT017 - either way is fine
