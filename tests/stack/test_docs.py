@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from engines import ROOT
 from pages import PAGES, SHELL, blocks, make_targets, run, workplace
+from sentinel import errors
+from sentinel.errors import SentinelError
 
 from docs.include import with_examples
 
@@ -100,6 +102,14 @@ def anchors(page: Path) -> set[str]:
 def test_the_examples_that_a_page_shows_are_the_files(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert with_examples(text) == text, "run: make docs"
+
+
+def test_every_error_has_a_row_in_troubleshooting() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    classes = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SentinelError)}
+    leaves = {kind("").code for kind in classes if not kind.__subclasses__()}
+    assert len(leaves) > 20
+    assert {code for code in leaves if f"`{code}`" not in page} == set()
 
 
 def test_the_terraform_example_owns_the_stack_that_the_page_deploys() -> None:
