@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
+from engines import CREDENTIALS, ROOT
 
 PARTS = [
     "SentinelLayer",
@@ -47,3 +51,56 @@ def test_native_modules_are_those_of_the_runtime(built: Path) -> None:
 def test_the_sentinel_layer_has_only_the_package_and_msgspec(built: Path) -> None:
     names = {path.name for path in (built / "SentinelLayer" / "python").iterdir() if path.suffix != ".dist-info"}
     assert names == {"sentinel", "msgspec"}
+
+
+# Modules that stay though no function loads them: others name them in type hints, and they hold hardly any code.
+NAMED_IN_TYPES = (
+    "aws_lambda_powertools/logging/types.py",
+    "aws_lambda_powertools/metrics/provider/cloudwatch_emf/types.py",
+    "aws_lambda_powertools/metrics/types.py",
+    "aws_lambda_powertools/tracing/base.py",
+    "aws_lambda_powertools/utilities/typing/",
+)
+# Imports a function, lets it answer an event whose calls no one takes, and tells which files that took.
+LOADED = """
+import json, sys, types
+import app
+context = types.SimpleNamespace(
+    aws_request_id="1", function_name="f", memory_limit_in_mb=512, log_stream_name="l",
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:f",
+    get_remaining_time_in_millis=lambda: 900_000)
+try:
+    app.handler(json.loads(sys.argv[1]), context)
+except Exception as error:
+    print(error)
+print(json.dumps([module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)]))
+"""
+EVENTS = {
+    "TableProvisionerFunction": {"action": "create", "properties": {"Schema": "session", "Colour": "red"}},
+    "TablePlannerFunction": {"action": "status", "table_name": "sentinel-requests"},
+    **{function: {"action": "get", "id": "0123456789abcdef"} for function in PARTS[4:]},
+}
+
+
+def test_no_module_is_shipped_that_no_function_loads(built: Path) -> None:
+    loaded: set[str] = set()
+    for function, event in EVENTS.items():
+        layers = [built / layer / "python" for layer in ("SentinelLayer", "DependenciesLayer")]
+        env = {
+            **CREDENTIALS,
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(map(str, [built / function, *layers])),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+            "SENTINEL_TABLE": "sentinel-requests",
+            "POWERTOOLS_SERVICE_NAME": "sentinel",
+            "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
+        }
+        python = ROOT / ".venvs" / "runtime" / "bin" / "python"
+        done = subprocess.run(  # noqa: S603
+            [python, "-c", LOADED, json.dumps(event)], env=env, stdout=subprocess.PIPE, check=True, text=True
+        )
+        loaded.update(json.loads(done.stdout.splitlines()[-1]))
+    shipped = [path for part in PARTS for path in (built / part).rglob("*.py")]
+    idle = [str(path.relative_to(built)) for path in shipped if str(path) not in loaded]
+    assert [path for path in idle if not any(name in path for name in NAMED_IN_TYPES)] == []
