@@ -1,0 +1,79 @@
+"""The template's roles: their policies with everything resolved, and what they allow, by moto's evaluation."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from engines import ROOT
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from sentinel_sam.template import parse
+
+KEY = "key/0a1b2c3d-0000-4000-8000-000000000001"
+REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+
+TEMPLATE: dict[str, Any] = parse((ROOT / "template.yaml").read_text(), "template.yaml")
+NOTHING = object()
+
+
+class Roles:
+    """The roles as CloudFormation makes them in a partition, with a customer key or without."""
+
+    def __init__(self, partition: str = "aws", *, key: bool = False) -> None:
+        self.partition, self.region, self.account = partition, REGIONS[partition], "123456789012"
+        self._values: dict[str, str] = {name: str(p["Default"]) for name, p in TEMPLATE["Parameters"].items()}
+        self._values |= {
+            "AWS::Partition": partition,
+            "AWS::Region": self.region,
+            "AWS::AccountId": self.account,
+            "AWS::StackName": "sentinel",
+            "KmsKeyArn": self.arn("kms", KEY) if key else "",
+        }
+        self._conditions = {"HasKmsKey": key, "HasPermissionsBoundary": False}
+
+    def arn(self, service: str, resource: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def statements(self, role: str) -> list[dict[str, Any]]:
+        """All statements of a role's policies, each with lists of actions and resources."""
+        found = []
+        for policy in self._resolve(TEMPLATE["Resources"][role]["Properties"]["Policies"]):
+            given = policy["PolicyDocument"]["Statement"]
+            for statement in given if isinstance(given, list) else [given]:
+                lists = {name: _list(statement[name]) for name in ("Action", "Resource")}
+                found.append({**statement, **lists})
+        return found
+
+    def allows(self, role: str, action: str, resource: str) -> bool:
+        """Whether the role may; conditions, which moto does not evaluate, are taken as met."""
+        bare = [{k: v for k, v in s.items() if k != "Condition"} for s in self.statements(role)]
+        policy = IAMPolicy({"policy_document": json.dumps({"Version": "2012-10-17", "Statement": bare})})
+        return policy.is_action_permitted(action, resource) is PermissionResult.PERMITTED
+
+    def granted(self, role: str, *services: str) -> set[str]:
+        """The actions of these services that the role has on anything."""
+        return {a for s in self.statements(role) for a in s["Action"] if a.partition(":")[0] in services}
+
+    def _resolve(self, value: Any) -> Any:  # noqa: PLR0911 - one for each function
+        if isinstance(value, list):
+            return [each for each in map(self._resolve, value) if each is not NOTHING]
+        if not isinstance(value, dict):
+            return value
+        match value:
+            case {"Fn::If": [condition, then, otherwise]}:
+                return self._resolve(then if self._conditions[condition] else otherwise)
+            case {"Ref": "AWS::NoValue"}:
+                return NOTHING
+            case {"Ref": name}:
+                return self._values[name]
+            case {"Fn::Sub": text}:
+                return re.sub(r"\$\{([\w:]+)\}", lambda found: self._values[found[1]], text)
+            case {"Fn::GetAtt": [group, "Arn"]}:
+                return self.arn("logs", f"log-group:{group}:*")
+        return {name: each for name, v in value.items() if (each := self._resolve(v)) is not NOTHING}
+
+
+def _list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
