@@ -92,7 +92,7 @@ def registry_schema() -> dict[str, Any]:
 def event_schema(function: str) -> dict[str, Any]:
     """The events of functions/<function>: those of its `edge`, or its type `Event`."""
     module = load_function(function)
-    kinds = tuple(module.edge._events.values()) if hasattr(module, "edge") else (module.Event,)
+    kinds = tuple(module.edge.events.values()) if hasattr(module, "edge") else (module.Event,)
     made = _plain(msgspec.json.schema(Union[kinds]))  # noqa: UP007 - made at run time
     for shape in made["$defs"].values():
         for name in ("properties", "old_properties"):

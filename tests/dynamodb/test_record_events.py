@@ -87,7 +87,7 @@ def test_any_event_is_answered_or_refused_as_documented(
 
     check: Callable[[], None] = settings(
         max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )(given(events(list(module.edge._events.values())))(send))
+    )(given(events(list(module.edge.events.values())))(send))
     for strange in ({"action": "get", "id": "\x00"}, {"action": "list", "by": "profile", "value": "\ud800"}):
         check = example(strange)(check)
     check()

@@ -101,7 +101,7 @@ class Edge:
     """
 
     def __init__(self, *events: type[Event], logger: Any, metrics: Any, counts: Mapping[str, str]) -> None:
-        self._events = {str(kind.__struct_config__.tag): kind for kind in events}
+        self.events = {str(kind.__struct_config__.tag): kind for kind in events}
         self._logger = logger
         self._metrics = metrics
         self._counts = counts
@@ -150,13 +150,13 @@ class Edge:
 
     def _decode(self, event: Any, caller: str | None) -> Event:
         action = event.get("action") if isinstance(event, dict) else None
-        kind = self._events.get(action) if isinstance(action, str) else None
+        kind = self.events.get(action) if isinstance(action, str) else None
         if kind is None:
             raise InvalidEvent(
                 f"action: {_short(action)} is not known."
                 if isinstance(event, dict)
                 else f"The event is of type {type(event).__name__}.",
-                f"This function takes an object with an action, one of {', '.join(self._events)}.",
+                f"This function takes an object with an action, one of {', '.join(self.events)}.",
             )
         if caller is not None and kind.ACTOR:
             event = _acting(event, kind.ACTOR, caller)
