@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from custom_resource import MAX_BODY, CustomResource, HandOver, check_host, pack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from provisioner_function import Deployment
-from provisioning import STACK, declare, index
+from provisioning import STACK, Properties, declare, index
 from sentinel.errors import InvalidEvent, InvalidSchema, SentinelError
 from table_state import Timing
 
@@ -183,7 +184,7 @@ def test_no_log_holds_the_response_url() -> None:
 def test_crhelpers_own_switch_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SAM_LOCAL", "as it was")
     Sent(lambda event, context: "orders")  # noqa: ARG005
-    assert custom_resource.os.environ["AWS_SAM_LOCAL"] == "as it was"
+    assert os.environ["AWS_SAM_LOCAL"] == "as it was"
 
 
 def test_an_answer_goes_over_https_and_a_bucket_that_fails_is_tried_again(
@@ -212,8 +213,10 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_for_less_than_a_minute(monk
 
 
 def test_a_poll_gets_its_properties_back_without_what_is_not_carried() -> None:
-    policy = {"ResourcePolicy": {"PolicyDocument": {"Statement": ["x" * 9000]}}}
-    stream = {"StreamSpecification": {"StreamViewType": "KEYS_ONLY", **policy, "Tags": [{"Key": "a", "Value": "b"}]}}
+    policy: Properties = {"ResourcePolicy": {"PolicyDocument": {"Statement": ["x" * 9000]}}}
+    stream: Properties = {
+        "StreamSpecification": {"StreamViewType": "KEYS_ONLY", **policy, "Tags": [{"Key": "a", "Value": "b"}]}
+    }
     new = declare(index("gsi-a"), **policy, **stream, Tags=[{"Key": "a", "Value": "b"}], ServiceToken="arn")
     packed = pack({"ResourceProperties": new, "OldResourceProperties": None})
     assert len(packed) < 500

@@ -226,7 +226,12 @@ def test_a_bad_declaration_is_refused(planner: Function, provisioner: Function) 
 def test_the_provisioner_takes_cloudformations_events(aws: Any, capsys: pytest.CaptureFixture[str]) -> None:
     module = load("table_provisioner")
     sent: list[dict[str, Any]] = []
-    module.resource._sender = lambda _, body: sent.append(json.loads(body)) or 200
+
+    def send(_: str, body: bytes) -> int:
+        sent.append(json.loads(body))
+        return 200
+
+    module.resource._sender = send
     host = "https://cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com"
     event = {
         "RequestType": "Create",
