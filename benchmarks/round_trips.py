@@ -37,8 +37,8 @@ def measure() -> tuple[list[Row], list[Growth]]:
         str(read_first),
         most / read_first,
         "1 request",
-        "Counted by botocore's before-send event on DynamoDB Local, over every operation and refusal in the table below"
-        " the most.",
+        "The most that an operation or refusal of the table below sends, counted by botocore's before-send event on"
+        " DynamoDB Local.",
     )
     grown = Growth(
         "HTTP requests of each operation",
