@@ -359,7 +359,7 @@ class TableProvisioner:
             except SentinelError as error:
                 if not wait.may_pass(error):
                     raise
-                waiting_for = str(error)
+                waiting_for = str(error).rstrip(".")
             if waiting_for != told:
                 told = waiting_for
                 self._tell(f"{name}: waiting, {waiting_for}", table=name, waiting_for=waiting_for)
@@ -572,7 +572,7 @@ class Run:
                 if not wait.may_pass(error):
                     raise
                 self._last_error = error
-                waiting_for = error.message
+                waiting_for = error.message.rstrip(".")
             self._tell_progress(waiting_for, table)
             if not wait.sleep((waiting_for, table and table.status)):
                 return self._outcome(table, plan, done=False, waiting_for=waiting_for)
