@@ -46,14 +46,15 @@ lint: .venv/installed .venvs/sam/installed ## ruff, mypy --strict, cfn-lint
 PYTEST = $(PYTHON) -m pytest
 # Runtime and stack run what is deployed, in processes of their own: they add nothing to what is measured.
 COVERED = $(PYTEST) --cov --cov-append --cov-report= --cov-fail-under=0
+PARALLEL = --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: unit
 unit: .venv/installed .venvs/sam/installed ## rules and plans, with moto and hypothesis
-	$(COVERED) tests/unit
+	$(COVERED) $(PARALLEL) tests/unit
 
 .PHONY: dynamodb
 dynamodb: java .venv/installed ## what needs DynamoDB's own semantics, on DynamoDB Local
-	$(COVERED) tests/dynamodb
+	$(COVERED) $(PARALLEL) tests/dynamodb
 
 .PHONY: runtime
 runtime: java .venv/installed .venvs/sam/installed .venvs/runtime/installed ## the built functions behind the Lambda runtime emulator
@@ -65,7 +66,7 @@ stack: java .venv/installed .venvs/sam/installed .venvs/ministack/installed .ven
 
 .PHONY: soak
 soak: java .venv/installed ## the property tests for hours instead of minutes
-	$(PYTEST) tests/unit tests/dynamodb --hypothesis-profile=soak --timeout=0
+	$(PYTEST) $(PARALLEL) tests/unit tests/dynamodb --hypothesis-profile=soak --timeout=0
 
 .PHONY: costs
 costs: java .venv/installed ## the units that each operation consumes, as DynamoDB counts them

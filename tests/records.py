@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "Looking into a failed payment."
-# (operation, kind of record) -> HTTP requests as counted on the wire; printed at the end of a test run
-REQUESTS_SENT: dict[tuple[str, str], int] = {}
-# (circumstances, action) -> how often each outcome was told under load; printed as well
-LOAD: dict[tuple[str, str], str] = {}
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from records import KINDS, LOAD, REQUESTS_SENT, Kind, make_table
+from figures import collected
+from records import KINDS, Kind, make_table
 from wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from engines import DynamoDBLocal
+    from figures import Show
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
@@ -53,15 +55,28 @@ def store(open_store: Callable[..., Any], kind: Kind) -> Any:
     return open_store(kind)
 
 
+@pytest.fixture
+def requests_sent(record_property: Callable[[str, object], None]) -> Show:
+    """Keeps how many HTTP requests an operation on a kind of record took, as counted on the wire."""
+    return lambda operation, kind, count: record_property("requests", (operation, kind, count))
+
+
+@pytest.fixture
+def load(record_property: Callable[[str, object], None]) -> Show:
+    """Keeps how often each outcome was told under load."""
+    return lambda circumstances, action, told: record_property("load", (circumstances, action, told))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    kinds = list(dict.fromkeys(kind for _, kind in REQUESTS_SENT))
-    if REQUESTS_SENT:
+    rows = collected(terminalreporter, "requests")
+    if rows:
         terminalreporter.section("HTTP requests per operation, counted on the wire")
-        terminalreporter.line(f"{'':34}" + "".join(f"{kind:>10}" for kind in kinds))
-    for operation in dict.fromkeys(operation for operation, _ in REQUESTS_SENT):
-        counts = (REQUESTS_SENT.get((operation, kind), "") for kind in kinds)
-        terminalreporter.line(f"{operation:34}" + "".join(f"{count:>10}" for count in counts))
-    if LOAD:
+        terminalreporter.line(f"{'':34}" + "".join(f"{kind.name:>10}" for kind in KINDS))
+    for operation, counts in rows.items():
+        terminalreporter.line(f"{operation:34}" + "".join(f"{counts.get(kind.name, ''):>10}" for kind in KINDS))
+    rows = collected(terminalreporter, "load")
+    if rows:
         terminalreporter.section("Requests under load: how often each outcome was told")
-    for (circumstances, action), outcomes in LOAD.items():
-        terminalreporter.line(f"{circumstances:18}{action:10}{outcomes}")
+    for circumstances, actions in rows.items():
+        for action, told in actions.items():
+            terminalreporter.line(f"{circumstances:18}{action:10}{told}")

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from records import EVENTS, REQUESTS_SENT, refused
+from records import EVENTS, refused
 from sentinel import times
 from sentinel.errors import InvalidEvent, InvalidRequest
 from wire import answer_with
@@ -14,6 +14,7 @@ from wire import answer_with
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from figures import Show
     from sentinel.breakglass import BreakGlassStore
     from wire import Wire
 
@@ -67,7 +68,9 @@ def test_closing_needs_a_reason(store: BreakGlassStore, wire: Wire) -> None:
     assert not wire.sent
 
 
-def test_the_active_event_is_found_behind_any_number_of_others(store: BreakGlassStore, wire: Wire) -> None:
+def test_the_active_event_is_found_behind_any_number_of_others(
+    store: BreakGlassStore, wire: Wire, requests_sent: Show
+) -> None:
     """Where a filter runs after Limit 1, a newer event of another profile hides it."""
     assert store.active("alice", "prod") is None
     made = store.create(EVENTS.new(created_at=moment(600)))
@@ -79,7 +82,7 @@ def test_the_active_event_is_found_behind_any_number_of_others(store: BreakGlass
     wire.forget()
     assert store.active("alice", "prod") == made
     assert wire.counts() == {"Query": 1}
-    REQUESTS_SENT["active", "events"] = wire.counts().total()
+    requests_sent("active", "events", wire.counts().total())
     store.close(made.id, "bob", "Up again.")
     assert store.active("alice", "prod") == older
     assert store.active("alice", "unheard-of") is None
@@ -102,14 +105,14 @@ def test_the_active_event_is_found_on_a_later_page(store: BreakGlassStore, wire:
     assert wire.counts() == {"Query": 2}
 
 
-def test_events_since_a_moment_are_counted(store: BreakGlassStore, wire: Wire) -> None:
+def test_events_since_a_moment_are_counted(store: BreakGlassStore, wire: Wire, requests_sent: Show) -> None:
     """The moment is a sort key: as a filter, the service refuses it."""
     made = [store.create(EVENTS.new(created_at=moment(seconds))) for seconds in (3000, 2000, 1000)]
     store.create(EVENTS.new(invoker="dave"))
     wire.forget()
     assert store.count("invoker", "alice", made[1].created_at) == 2
     assert wire.counts() == {"Query": 1}
-    REQUESTS_SENT["count", "events"] = wire.counts().total()
+    requests_sent("count", "events", wire.counts().total())
     assert store.count("profile", "prod", made[0].created_at) == 4
     assert store.count("invoker", "alice", moment(0)) == 0
     assert store.count("invoker", "nobody", "0001-01-01T00:00:00Z") == 0
@@ -153,7 +156,9 @@ def test_a_count_needs_a_moment(store: BreakGlassStore, wire: Wire, since: str) 
     assert not wire.sent
 
 
-def test_the_last_event_is_the_newest_whatever_its_status(store: BreakGlassStore, wire: Wire) -> None:
+def test_the_last_event_is_the_newest_whatever_its_status(
+    store: BreakGlassStore, wire: Wire, requests_sent: Show
+) -> None:
     assert store.last("invoker", "alice") is None
     store.create(EVENTS.new(created_at=moment(60)))
     newest = store.close(store.create(EVENTS.new()).id, "bob", "Up again.")
@@ -161,7 +166,7 @@ def test_the_last_event_is_the_newest_whatever_its_status(store: BreakGlassStore
     wire.forget()
     assert store.last("invoker", "alice") == newest
     assert wire.counts() == {"Query": 1}
-    REQUESTS_SENT["last", "events"] = wire.counts().total()
+    requests_sent("last", "events", wire.counts().total())
     assert store.last("profile", "prod") == newest
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from records import EVENTS, REQUESTS, REQUESTS_SENT, SESSIONS, load_function, make_table
+from records import EVENTS, REQUESTS, SESSIONS, load_function, make_table
 from sentinel.errors import (
     ConcurrentModification,
     EventExists,
@@ -31,6 +31,7 @@ from wire import refuse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from figures import Show
     from mypy_boto3_dynamodb import DynamoDBClient
     from wire import Wire
 
@@ -230,10 +231,10 @@ def test_a_list_goes_on_with_its_cursor(functions: Functions) -> None:
         functions("requests", {**event, "newest_first": False, "cursor": first["cursor"]})
 
 
-def test_an_invocation_takes_one_http_request(functions: Functions, wire: Wire) -> None:
+def test_an_invocation_takes_one_http_request(functions: Functions, wire: Wire, requests_sent: Show) -> None:
     functions("requests", CREATE)
     assert wire.counts() == {"PutItem": 1}
-    REQUESTS_SENT["create, by the function", "requests"] = wire.counts().total()
+    requests_sent("create, by the function", "requests", wire.counts().total())
 
 
 # ---------------------------------------------------------------------- events that are none

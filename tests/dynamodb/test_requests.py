@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from records import REQUESTS, REQUESTS_SENT, TEXT, refused
+from records import REQUESTS, TEXT, refused
 from sentinel.errors import (
     ConcurrentModification,
     InvalidRequest,
@@ -24,6 +24,7 @@ from wire import lose_answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from figures import Show
     from sentinel.requests import Request, RequestStore
     from wire import Wire
 
@@ -131,7 +132,9 @@ def test_a_value_at_its_bounds_is_stored_exactly(store: RequestStore, field: str
     assert getattr(store.get(made.id), field) == value
 
 
-def test_only_what_is_given_is_changed(store: RequestStore, request_of_alice: Request, wire: Wire) -> None:
+def test_only_what_is_given_is_changed(
+    store: RequestStore, request_of_alice: Request, wire: Wire, requests_sent: Show
+) -> None:
     longer = store.change(request_of_alice.id, "alice", request_of_alice.updated_at, duration_seconds=7200)
     assert (longer.duration_seconds, longer.justification) == (7200, TEXT)
     assert "justification" not in wire.sent[0].parameters["UpdateExpression"]
@@ -140,7 +143,7 @@ def test_only_what_is_given_is_changed(store: RequestStore, request_of_alice: Re
     with pytest.raises(ConcurrentModification):
         store.change(longer.id, "alice", longer.updated_at, duration_seconds=60)
     assert wire.counts() == {"UpdateItem": 3}
-    REQUESTS_SENT["change, by its requester", "requests"] = 1
+    requests_sent("change, by its requester", "requests", 1)
 
 
 @pytest.mark.parametrize("version", ["", "yesterday", "2026-11-21", "\ud800"])
@@ -171,10 +174,12 @@ def test_only_the_requester_changes_cancels_and_deletes_it(
     assert store.get(id) == request_of_alice
 
 
-def test_a_cancelled_request_stays_so(store: RequestStore, request_of_alice: Request, wire: Wire) -> None:
+def test_a_cancelled_request_stays_so(
+    store: RequestStore, request_of_alice: Request, wire: Wire, requests_sent: Show
+) -> None:
     cancelled = store.cancel(request_of_alice.id, "alice")
     assert wire.counts() == {"UpdateItem": 1}
-    REQUESTS_SENT["cancel", "requests"] = wire.counts().total()
+    requests_sent("cancel", "requests", wire.counts().total())
     assert cancelled.status == "cancelled"
     assert store.cancel(request_of_alice.id, "alice") == cancelled
     with pytest.raises(InvalidStateTransition, match="cancelled already"):
@@ -195,7 +200,9 @@ def test_a_decided_request_cannot_be_cancelled_or_deleted_by_its_requester(store
         assert store.get(id).approver == "bob"
 
 
-def test_what_was_not_decided_is_deleted_by_its_requester(open_store: Callable[..., Any], wire: Wire) -> None:
+def test_what_was_not_decided_is_deleted_by_its_requester(
+    open_store: Callable[..., Any], wire: Wire, requests_sent: Show
+) -> None:
     told: list[tuple[str, str]] = []
     store = open_store(REQUESTS, audit=lambda action, actor, _: told.append((action, actor)))
     pending, cancelled = store.create(REQUESTS.new()).id, store.create(REQUESTS.new()).id
@@ -206,7 +213,7 @@ def test_what_was_not_decided_is_deleted_by_its_requester(open_store: Callable[.
     for id, of in ((pending, store), (cancelled, store), (expired, late), (NOBODY, store), (pending, store)):
         of.delete_own(id, "alice")
     assert wire.counts() == {"DeleteItem": 5}
-    REQUESTS_SENT["delete, by its requester", "requests"] = 1
+    requests_sent("delete, by its requester", "requests", 1)
     assert told.count(("delete", "alice")) == 2  # what was not there was not deleted; the third had another store
     for id in (pending, cancelled, expired):
         with pytest.raises(RequestNotFound):

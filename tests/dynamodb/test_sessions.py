@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from records import REQUESTS_SENT, SESSIONS, make_table
+from records import SESSIONS, make_table
 from sentinel import times
 from sentinel.errors import (
     ConcurrentModification,
@@ -24,6 +24,7 @@ from wire import fail_after, lose_answer, lose_request, refuse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from figures import Show
     from wire import Wire
 
 
@@ -51,12 +52,12 @@ def test_what_a_session_has_no_value_for_is_left_out_of_its_index(store: Session
     assert store.touch(made.id).server_instance_id == ""
 
 
-def test_a_touch_counts_and_says_when(store: SessionStore, wire: Wire) -> None:
+def test_a_touch_counts_and_says_when(store: SessionStore, wire: Wire, requests_sent: Show) -> None:
     made = store.create(SESSIONS.new())
     wire.forget()
     touched = store.touch(made.id)
     assert wire.counts() == {"UpdateItem": 1}
-    REQUESTS_SENT["touch", "sessions"] = wire.counts().total()
+    requests_sent("touch", "sessions", wire.counts().total())
     assert touched.request_count == 1
     assert touched.last_access_at == touched.updated_at > made.updated_at
     assert store.touch(made.id).request_count == 2
@@ -145,7 +146,7 @@ def test_a_revocation_needs_a_name_and_a_reason(store: SessionStore, wire: Wire)
 
 
 def test_the_active_session_of_a_server_is_the_newest(
-    open_store: Callable[..., Any], store: SessionStore, wire: Wire
+    open_store: Callable[..., Any], store: SessionStore, wire: Wire, requests_sent: Show
 ) -> None:
     assert store.active("i-1") is None
     oldest = store.create(SESSIONS.new(created_at=moment(300)), expires_in_seconds=7200)
@@ -156,7 +157,7 @@ def test_the_active_session_of_a_server_is_the_newest(
     wire.forget()
     assert store.active("i-1") == newest
     assert wire.counts() == {"Query": 1}
-    REQUESTS_SENT["active", "sessions"] = wire.counts().total()
+    requests_sent("active", "sessions", wire.counts().total())
     assert (
         "#status" not in wire.sent[0].parameters["FilterExpression"]
     )  # a key here: the service refuses it as a filter

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.config import Config
-from records import KINDS, REQUESTS, REQUESTS_SENT, SESSIONS, TEXT, Kind, make_table, refused
+from records import KINDS, REQUESTS, SESSIONS, TEXT, Kind, make_table, refused
 from sentinel import times
 from sentinel.errors import (
     AccessDenied,
@@ -30,6 +30,7 @@ from wire import delay, fail_after, lose_answer, lose_request, meanwhile, refuse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from figures import Show
     from wire import Wire
 
 NOBODY = "0" * 16
@@ -108,16 +109,20 @@ OPERATIONS: dict[str, tuple[str, Callable[[Any, Kind, Any], Any]]] = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_each_operation_takes_one_http_request(store: Any, kind: Kind, wire: Wire, operation: str) -> None:
+def test_each_operation_takes_one_http_request(
+    store: Any, kind: Kind, wire: Wire, operation: str, requests_sent: Show
+) -> None:
     record = store.create(kind.new())
     wire.forget()
     call, run = OPERATIONS[operation]
     run(store, kind, record)
     assert wire.counts() == {call: 1}
-    REQUESTS_SENT[operation, kind.name] = wire.counts().total()
+    requests_sent(operation, kind.name, wire.counts().total())
 
 
-def test_a_transition_that_was_made_already_takes_one_http_request(store: Any, kind: Kind, wire: Wire) -> None:
+def test_a_transition_that_was_made_already_takes_one_http_request(
+    store: Any, kind: Kind, wire: Wire, requests_sent: Show
+) -> None:
     record = store.create(kind.new())
     kind.end(store, record.id, "bob")
     wire.forget()
@@ -126,7 +131,7 @@ def test_a_transition_that_was_made_already_takes_one_http_request(store: Any, k
     with pytest.raises(InvalidStateTransition):
         kind.end(store, record.id, "carol")
     assert wire.counts() == {"UpdateItem": 2}
-    REQUESTS_SENT["the same again, or refused", kind.name] = 1
+    requests_sent("the same again, or refused", kind.name, 1)
 
 
 def test_a_call_sends_nothing_but_its_conditions_and_what_it_changes(store: Any, kind: Kind, wire: Wire) -> None:
@@ -346,7 +351,7 @@ def test_versions_increase_when_the_clock_does_not(
 
 
 def test_a_decision_in_the_very_moment_of_the_stored_version_takes_a_second_request(
-    open_store: Any, kind: Kind, wire: Wire
+    open_store: Any, kind: Kind, wire: Wire, requests_sent: Show
 ) -> None:
     store = open_store(kind, clock=standing())
     record = store.create(kind.new())
@@ -354,7 +359,7 @@ def test_a_decision_in_the_very_moment_of_the_stored_version_takes_a_second_requ
     ended = kind.end(store, record.id, "bob")
     assert ended.updated_at > record.updated_at
     assert wire.counts() == {"UpdateItem": 2}
-    REQUESTS_SENT["a decision in the stored moment", kind.name] = 2
+    requests_sent("a decision in the stored moment", kind.name, 2)
 
 
 # ---------------------------------------------------------------------- transitions

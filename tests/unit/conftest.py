@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outcomes import OUTCOMES
+import pytest
+from figures import collected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from figures import Show
+
+
+@pytest.fixture
+def outcome(record_property: Callable[[str, object], None]) -> Show:
+    """Keeps what a failing call came to."""
+    return lambda call, error, told: record_property("outcome", (call, error, told))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not OUTCOMES:
+    rows = collected(terminalreporter, "outcome")
+    if not rows:
         return
     terminalreporter.section("Every call may fail: what each class of error comes to, before and after the effect")
-    for name in sorted(OUTCOMES):
-        terminalreporter.line(name)
+    columns = {error for errors in rows.values() for error in errors}
+    for call, errors in rows.items():
+        terminalreporter.line(call)
         by_outcome: dict[str, list[str]] = {}
-        for error, outcome in OUTCOMES[name].items():
-            by_outcome.setdefault(outcome, []).append(error)
-        for outcome, errors in by_outcome.items():
-            terminalreporter.line(f"    {outcome}: {'; '.join(errors)}")
+        for error in sorted(columns):
+            by_outcome.setdefault(errors.get(error, "NOT TRIED"), []).append(error)
+        for told, those in by_outcome.items():
+            terminalreporter.line(f"    {told}: {'; '.join(those)}")
+    cells = sum(map(len, rows.values()))
+    empty = len(rows) * len(columns) - cells
+    terminalreporter.line(f"{len(rows)} calls x {len(columns)} errors and moments: {cells} cells, {empty} empty")

@@ -8,12 +8,15 @@ them is printed at the end of the run. docs/troubleshooting.md says what each ou
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from lifecycle import FAST, live
 from model_faults import CLASSES
-from outcomes import OUTCOMES
 from provisioner_function import Deployment
+
+if TYPE_CHECKING:
+    from figures import Show
 
 CODE = re.compile(r"[A-Z_]{5,}(?=: )")
 # After the answer: the log tells it, and what stays is taken by the next deploy of that resource.
@@ -40,22 +43,21 @@ def seen() -> list[str]:
 
 
 CALLS = seen()
-CASE = "test_the_outcome_of_a_failed_call_is_the_documented_one"
 CELLS = [(error, before) for error, after_too in CLASSES for before in ([True, False] if after_too else [True])]
 
 
 @pytest.mark.parametrize(("error", "before"), CELLS, ids=[f"{e} {'before' if b else 'after'}" for e, b in CELLS])
 @pytest.mark.parametrize("name", CALLS)
-def test_the_outcome_of_a_failed_call_is_the_documented_one(name: str, error: str, before: bool) -> None:
+def test_the_outcome_of_a_failed_call_is_the_documented_one(outcome: Show, name: str, error: str, before: bool) -> None:
     operation = name.partition(":")[2]
     # A refusal lasts, as refusals do; an effect whose answer is lost is a matter of once. What comes after the answer
     # is refused three times: the polls go on, and take their rule away when that is possible.
     lasts = 1 if (name, error) == NO_RULE else 3 if name in UNHEARD else float("inf")
     with Deployment(timing=FAST, inline=10.0) as cfn:
         fault = cfn.aws.faults.on(operation, times=lasts if before else 1, error=error, before=before)
-        outcomes = live(cfn)
+        deploys = live(cfn)
         assert fault.struck
-        reasons = [reason for outcome in outcomes for reason in outcome.reasons]
+        reasons = [reason for deploy in deploys for reason in deploy.reasons]
         codes = {found[0] if (found := CODE.match(reason)) else reason for reason in reasons}
         # A removal is tried until its deadline, and its answer then names what was in the way.
         until_the_deadline = {"TABLE_NOT_READY"} if name in REMOVAL else set()
@@ -63,17 +65,4 @@ def test_the_outcome_of_a_failed_call_is_the_documented_one(name: str, error: st
         assert not before or codes or name in UNHEARD or (name, error) == NO_RULE, "what always fails is told"
         assert cfn.aws.rules.rules == {} or name in UNHEARD
         told = ", ".join(sorted(codes)).lower() or ("done" if not cfn.aws.rules.rules else "done, rule stays")
-        OUTCOMES.setdefault(name, {})[f"{error}, {'before' if before else 'after'}"] = told
-
-
-def test_no_cell_is_empty(request: pytest.FixtureRequest) -> None:
-    """Of the cells that this run asked for: all of calls x errors, unless some were selected by name."""
-    asked = [
-        item.callspec.params
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and CASE in item.name
-    ]
-    for cell in asked:
-        column = f"{cell['error']}, {'before' if cell['before'] else 'after'}"
-        assert OUTCOMES[str(cell["name"])][column], cell
-    assert request.config.option.keyword or len(asked) == len(CALLS) * len(CELLS)
+        outcome(name, f"{error}, {'before' if before else 'after'}", told)

@@ -157,7 +157,8 @@ class Logs:
 
 def test_without_a_file_the_stacks_own_log_is_read_page_by_page() -> None:
     logs = Logs()
-    done = CliRunner().invoke(main, ["picture", "--since", "2h"], obj=Stack("a-stack", client=lambda _: logs))
+    stack = Stack("a-stack", client=lambda _: logs)
+    done = CliRunner(env={"COLUMNS": "100"}).invoke(main, ["picture", "--since", "2h"], obj=stack)
     assert done.exit_code == 0, done.output
     assert done.stdout == as_text(read_steps(LOG), 100)
     assert {asked["logGroupName"] for asked in logs.asked} == {"/aws/lambda/a-stack-table-provisioner"}

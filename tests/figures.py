@@ -1,0 +1,28 @@
+"""Figures that tests find and the end of a run prints: cells of a table, kept with the test's report.
+
+They go with the report (pytest's `record_property`), since tests may run in several processes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Show = Callable[[str, str, object], None]  # row, column, what was found
+
+
+def collected(terminalreporter: Any, table: str) -> dict[str, dict[str, str]]:
+    """row -> column -> cell, of all tests that passed, in the rows' and columns' order."""
+    cells = sorted(
+        (row, column, cell)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == table
+        for row, column, cell in [value]
+    )
+    rows: dict[str, dict[str, str]] = {}
+    for row, column, cell in cells:
+        rows.setdefault(row, {})[column] = cell
+    return rows
