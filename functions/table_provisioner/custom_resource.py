@@ -39,6 +39,7 @@ REQUIRED = ("RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResour
 MAX_UNPACKED = 1_000_000  # bytes; CloudFormation's own limit for a template
 # A poll this long after its deadline belongs to a request that died without removing its rule.
 STALE_SECONDS = 3600.0
+ANSWERS_KEPT = 100
 # Properties that are applied before the hand-over: a policy alone may be larger than a target's input.
 NOT_CARRIED = ("Tags", "ResourcePolicy", "ContributorInsightsSpecification", "KinesisStreamSpecification")
 
@@ -182,6 +183,7 @@ class CustomResource(CfnResource):
         self._sender = send
         self._clock = clock
         self._any_host = any_host
+        self._answers: dict[str, bytes] = {}  # of this execution environment, by request
         self._hand_over: HandOver | None = None
         self._answered = False
         self._stood_down = False
@@ -202,7 +204,13 @@ class CustomResource(CfnResource):
         if polling and self._clock() > event["CrHelperData"]["deadline"] + STALE_SECONDS:
             self.remove_rule(event)  # its request died: nobody waits for this answer any more
             return
-        super().__call__(unpack(event) if polling else dict(event), context)
+        if not polling and event["RequestId"] in self._answers:
+            # Lambda delivers an event more than once, and sometimes late: by then CloudFormation may be at the next
+            # request, which this one must not undo. A table of requests would know it in every environment, at
+            # the price of a write for each deploy.
+            self._deliver(event["ResponseURL"], self._answers[event["RequestId"]])
+        else:
+            super().__call__(unpack(event) if polling else dict(event), context)
         if not self._delivered and not polling:
             # Lambda delivers the event again, and what it finds done is answered at once; a poll's rule stays.
             raise ServiceUnavailable("The answer to CloudFormation could not be sent.", "It is tried again.")
@@ -275,12 +283,18 @@ class CustomResource(CfnResource):
         }
         text = _fit(body, reason or str(self.Reason))
         self._answered = True
-        code = self._sender(self._response_url, text)
+        self._answers[self.RequestId] = text
+        if len(self._answers) > ANSWERS_KEPT:
+            del self._answers[next(iter(self._answers))]
+        self._deliver(self._response_url, text)
+
+    def _deliver(self, url: str, answer: bytes) -> None:
+        code = self._sender(url, answer)
         self._delivered = 0 < code < 500
-        level = "INFO" if 200 <= code < 300 else "ERROR"
+        body = json.loads(answer)
         self.tell(
             f"answered {body['Status']} to CloudFormation, HTTP {code or 'not reached'}",
-            level=level,
+            level="INFO" if 200 <= code < 300 else "ERROR",
             table=body["PhysicalResourceId"],
             answered=body["Status"],
         )
@@ -392,11 +406,13 @@ class CustomResource(CfnResource):
         if self._events().put_targets(Rule=name, Targets=[target]).get("FailedEntryCount"):
             raise TableConflict(f"EventBridge refused the target of rule {name}.", "See the function's log.")
 
-    def remove_rule(self, event: dict[str, Any], table: str = "") -> None:
-        """Removes the rule of this resource and table, whoever made it."""
-        self._remove(self.rule_name(event, table or event["Table"]))
+    def remove_rule(self, event: dict[str, Any], table: str = "", *, must: bool = False) -> None:
+        """Removes the rule of this resource and table, whoever made it. A refusal is told; with `must`, one that
+        leaves the rule its target is raised, since another request's polls would go on beside this one."""
+        table = table or event["Table"]
+        self._remove(self.rule_name(event, table), table if must else "")
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, name: str, must: str = "") -> None:
         events = self._events()
         for call, params in (
             (events.remove_targets, {"Rule": name, "Ids": ["1"]}),
@@ -405,8 +421,12 @@ class CustomResource(CfnResource):
             try:
                 call(**params)
             except (ClientError, BotoCoreError) as error:
-                if not isinstance(error, ClientError) or error.response["Error"]["Code"] != GONE:
-                    self.tell(f"rule {name} could not be removed: {type(error).__name__}", level="ERROR")
+                if isinstance(error, ClientError) and error.response["Error"]["Code"] == GONE:
+                    continue
+                if must and "Ids" in params:
+                    raise from_aws(error, "events:RemoveTargets", must) from error
+                # A rule without a target fires at nothing; it goes with the next deploy of this resource.
+                self.tell(f"rule {name} could not be removed: {type(error).__name__}", level="ERROR")
 
 
 def _fit(body: dict[str, Any], reason: str) -> bytes:

@@ -80,7 +80,7 @@ class TableResource:
         """Ends what a former request left to do. True where this very request is in the hands of polls already."""
         request, _ = self._resource.rule_owner(event, table)
         if request and request != event["RequestId"]:
-            self._resource.remove_rule(event, table)
+            self._resource.remove_rule(event, table, must=True)
         elif request and self._resource.polled_already(event, table):
             self._resource.stand_down()
             return True

@@ -12,6 +12,7 @@ import pytest
 from custom_resource import MAX_BODY, CustomResource, HandOver, check_host, pack, put_answer, unpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lifecycle import FAST
 from provisioner_function import Deployment
 from provisioning import STACK, Properties, declare, index
 from sentinel.errors import InvalidEvent, InvalidSchema, SentinelError
@@ -46,13 +47,13 @@ class Sent:
             self.bodies.append(body)
             return 200
 
-        resource = CustomResource(
+        self.resource = CustomResource(
             events=lambda: pytest.fail("EventBridge was asked"),
             tell=lambda text, **facts: self.lines.append(f"{text} {facts}"),
             send=send,
         )
-        resource.create(create)
-        resource(EVENT | event, CONTEXT)
+        self.resource.create(create)
+        self.resource(EVENT | event, CONTEXT)
 
     @property
     def answer(self) -> dict[str, Any]:
@@ -257,3 +258,48 @@ def test_the_input_of_a_poll_is_as_large_as_was_reckoned_before_the_first_write(
     reckoned = len(resource._input(event, HandOver(custom_resource.LONG, carried), "orders"))
     real = {"started": 1800000000.25, "status": "CREATED", "waiting_for": "w" * 320, "since": 1800000000.123456}
     assert len(resource._input(event, HandOver(1800003300.123456, real), "orders")) <= reckoned
+
+
+# ------------------------------------------------------------------ what an earlier request left
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_event_that_comes_again_after_its_answer_undoes_nothing_of_the_next_request(fails: bool) -> None:
+    with Deployment(timing=FAST) as cfn:
+        cfn.deploy(declare())
+        if fails:
+            cfn.aws.faults.on("UpdateTable", error="denied")
+        cfn.cloudformation.deliveries, cfn.cloudformation.apart = 2, 600.0
+        assert cfn.deploy(declare(index("gsi-a"), index("gsi-b"))).complete == (not fails)
+        cfn.cloudformation.deliveries = 1
+        assert cfn.deploy(declare(index("gsi-b"))).complete
+        cfn.rest()
+        assert cfn.aws.clock() > cfn.cloudformation.invocations[1].started
+        assert cfn.aws.indexes() == {"gsi-b": "ACTIVE"}
+        answers = [request.answers for request in cfn.cloudformation.requests][1]
+        assert len(answers) == 2
+        assert answers[0].body == answers[1].body
+
+
+def test_an_environment_remembers_so_many_answers_and_no_more() -> None:
+    sent = Sent(lambda event, context: "orders")  # noqa: ARG005
+    for number in range(custom_resource.ANSWERS_KEPT + 5):
+        sent.resource(EVENT | {"RequestId": f"request-{number}"}, CONTEXT)
+    assert len(sent.resource._answers) == custom_resource.ANSWERS_KEPT
+
+
+def test_a_deploy_beside_polls_that_cannot_be_ended_is_refused() -> None:
+    detached = declare(index("gsi-a"), WaitForIndexes="Detached")
+    with Deployment(timing=Timing(backfilling=1500.0)) as cfn:
+        cfn.deploy(declare())
+        assert cfn.deploy(detached).complete
+        cfn.aws.faults.always("RemoveTargets", error="denied")
+        outcome = cfn.deploy(declare())
+        assert outcome.status == "UPDATE_ROLLBACK_FAILED"
+        assert outcome.reasons[0].startswith("ACCESS_DENIED: events:RemoveTargets on orders")
+        assert cfn.aws.indexes() == {"gsi-a": "CREATING"}
+        cfn.aws.faults.clear()
+        assert cfn.deploy(detached).complete  # continue-update-rollback
+        assert cfn.deploy(declare()).complete
+        cfn.rest()
+        assert cfn.aws.indexes() == {}

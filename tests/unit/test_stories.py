@@ -45,8 +45,10 @@ TROUBLES = st.one_of(
         times=st.integers(1, 4),
         before=st.booleans(),
         deliveries=st.integers(1, 2),
-        apart=st.sampled_from([0.05, 3.0, 70.0]),
+        # Not beside the first: one of the two would fail and the other not, and which is heard is a matter of luck.
+        apart=st.just(70.0),
     ),
+    st.sampled_from([Trouble(deliveries=2, apart=apart) for apart in (0.05, 3.0, 70.0)]),
 )
 
 
@@ -126,7 +128,7 @@ class Stories(RuleBasedStateMachine):
         protected = properties.get("DeletionProtectionEnabled") and properties.get("RemovalPolicy") == "Delete"
         kept = former is None and protected
         if "FAILED" in with_trouble.status and not kept:  # a protected table refuses its rollback's Delete
-            assert trouble != CALM, with_trouble.reasons
+            assert trouble.error, with_trouble.reasons
             # What `continue-update-rollback` does, once the trouble is over; and a failed delete is tried again.
             again = self.cfn.deploy(former) if former else self.stack.remove()
             assert again.complete, again.reasons
@@ -143,10 +145,10 @@ class Stories(RuleBasedStateMachine):
         properties = self.now() or {}
         created_by, protected = self.created_by(), self.there and self.protected()
         outcome = self.through(trouble, self.stack.remove)
-        if not outcome.complete and not protected:
-            assert trouble != CALM, outcome.reasons
-            outcome = self.stack.remove()
         may_go = properties.get("RemovalPolicy") == "Delete" and created_by == self.owner
+        if not outcome.complete and not (may_go and protected):
+            assert trouble.error, outcome.reasons
+            outcome = self.stack.remove()
         if may_go and protected:
             assert not outcome.complete
             assert self.there
