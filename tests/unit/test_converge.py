@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from model_faults import ServiceError
 from provisioning import OTHER_STACK, STACK, Properties, World, declare, goal, index, written
-from sentinel.errors import OperationRefused, TableConflict
+from sentinel.errors import AccessDenied, OperationRefused, TableConflict, TableNotFound
 from sentinel.ownership import Owner
 from sentinel.provisioner import Run, TableProvisioner
 from table_state import HOUR, Timing
@@ -646,6 +646,48 @@ def test_the_accounts_own_key_needs_no_right_to_be_told(aws: World) -> None:
     assert aws.run(declare(**sse())).status == "EXISTS"
 
 
+def test_a_key_of_the_account_that_was_never_used_is_not_the_one_that_is_there(aws: World) -> None:
+    aws.keys.make("alias/orders")
+    aws.deploy(declare(**sse("alias/orders")))
+    aws.faults.on("DescribeKey", times=2, error=ServiceError("NotFoundException", "Alias aws/dynamodb is not found"))
+    assert aws.deploy(declare(**sse()), declare(**sse("alias/orders"))) == ["UpdateTable"]
+
+
+# ------------------------------------------------------------------ insights that fail
+
+FAILED = (
+    "contributor insights of {} are FAILED: Amazon CloudWatch Contributor Insights rule limit reached. Please disable"
+    " Contributor Insights for other tables/indexes OR disable other CloudWatch Contributor Insights rules before"
+    " retrying; to try again, deploy them with Enabled: false, then with true"
+)
+
+
+@pytest.mark.parametrize(("place", "named"), [("orders", "the table"), ("gsi-a", "gsi-a")])
+def test_insights_that_fail_are_told_in_log_and_plan_and_not_enabled_by_every_deploy(
+    aws: World, place: str, named: str
+) -> None:
+    aws.tables.bad_insights.add(place)
+    declared = declare(index("gsi-a", **insights()), **insights())
+    aws.deploy(declared)
+    assert aws.table()["Insights"]["" if place == "orders" else place][0] == "FAILED"
+    for former in (None, declare(), declared):
+        aws.assert_converged(declared, former)
+    plan = aws.plan(declared, declared)
+    assert (plan.unmanaged, plan.summary) == ([FAILED.format(named)], f"! {FAILED.format(named)}")
+    assert f"orders: {FAILED.format(named)}" in aws.lines
+
+
+def test_insights_that_failed_are_tried_again_by_switching_them_off_and_on(aws: World) -> None:
+    aws.tables.bad_insights.add("orders")
+    aws.deploy(declare(**insights()))
+    aws.tables.bad_insights.clear()
+    assert aws.deploy(declare(**insights(on=False)), declare(**insights())) == ["UpdateContributorInsights"]
+    assert aws.deploy(declare(**insights()), declare(**insights(on=False))) == ["UpdateContributorInsights"]
+    aws.clock.sleep(60)
+    assert aws.table()["Insights"][""][0] == "ENABLED"
+    assert aws.plan(declare(**insights())).unmanaged == []
+
+
 # ------------------------------------------------------------------ whose it is
 
 
@@ -844,6 +886,28 @@ def test_a_removal_has_a_deadline(aws: World, delete: bool) -> None:
     assert (outcome.done, outcome.waiting_for) == (False, "the table is UPDATING")
 
 
+def test_a_fault_of_a_moment_ends_no_removal(aws: World) -> None:
+    aws.deploy(declare())
+    aws.faults.on("DeleteTable", times=5, error="throttled")
+    aws.faults.on("DescribeTable", nth=2, times=5, error="internal")
+    assert remove(aws, declare()) == "DELETED"
+
+
+def test_a_removal_that_is_refused_for_good_says_so_and_the_table_stays(aws: World) -> None:
+    aws.deploy(declare())
+    aws.faults.always("DeleteTable", error="denied")
+    with pytest.raises(AccessDenied, match="DeleteTable on orders"):
+        remove(aws, declare())
+    assert aws.table()["Table"]["TableStatus"] == "ACTIVE"
+
+
+def test_a_table_that_is_stuck_is_let_go_all_the_same_and_the_log_says_what_stays(aws: World) -> None:
+    aws.deploy(declare())
+    aws.tables.set_status("orders", "ARCHIVED")
+    assert remove(aws, declare(), delete=False) == "RETAINED"
+    assert [line for line in aws.lines if line.startswith("orders stays with its owner's tags: It was archived")]
+
+
 # ------------------------------------------------------------------ conflicts
 
 
@@ -907,6 +971,56 @@ def test_a_kinesis_stream_that_dynamodb_cannot_reach_is_told(aws: World) -> None
         aws.run(declare(**kinesis()), declare())
     aws.tables.bad_streams.clear()
     assert aws.deploy(declare(**kinesis()), declare()) == ["EnableKinesisStreamingDestination"]
+
+
+# ------------------------------------------------------------------ somebody else's hands, meanwhile
+
+
+@pytest.mark.parametrize("status", ["DELETING", None])
+def test_a_table_that_somebody_deletes_meanwhile_is_told_and_not_made_anew(aws: World, status: str | None) -> None:
+    aws.deploy(START)
+
+    def delete() -> None:
+        aws.tables.set_status("orders", status) if status else aws.tables.tables.pop("orders")
+
+    aws.clock.at(aws.clock() + 30, delete)
+    with pytest.raises(TableNotFound) as caught:
+        aws.run(CHANGE, START)
+    what = "is being deleted" if status else "vanished"
+    assert str(caught.value) == (
+        f"TABLE_NOT_FOUND: orders {what} while it was made as declared: somebody deleted it. Deploy again, and it is"
+        " made anew, without its items."
+    )
+    assert len(aws.journal.of("CreateTable")) == 1
+
+
+def test_looks_that_miss_a_table_for_a_moment_are_no_proof_that_it_is_gone(aws: World) -> None:
+    aws.deploy(START)
+    aws.faults.on("DescribeTable", nth=4, times=3, error="not found")
+    assert aws.run(CHANGE, START).done
+    assert len(aws.journal.of("CreateTable")) == 1
+    aws.assert_converged(CHANGE, START)
+
+
+def test_a_change_that_somebody_keeps_undoing_is_given_up_with_a_reason() -> None:
+    with World(timing=Timing(protection_again=0.0)) as aws:
+        aws.deploy(declare())
+
+        def undo() -> None:
+            if (now := aws.table()["Table"])["DeletionProtectionEnabled"] and now["TableStatus"] == "ACTIVE":
+                aws.somebody().update_table(TableName="orders", DeletionProtectionEnabled=False)
+            aws.clock.at(aws.clock() + 20, undo)
+
+        aws.clock.at(aws.clock() + 20, undo)  # an index is being built, so that the run goes on and sees it undone
+        told = r"UpdateTable on orders \(deletion protection\) was accepted 3 times and does not show"
+        with pytest.raises(OperationRefused, match=told):
+            aws.run(declare(FOUR[0], DeletionProtectionEnabled=True), declare())
+
+
+def test_more_tags_than_fit_on_a_page_are_read_to_the_last(aws: World) -> None:
+    many = {f"tag{number:02}": str(number) for number in range(3 * aws.tables.timing.tags_per_page)}
+    aws.deploy(declare(**tags(**many)))
+    assert aws.tags() == many
 
 
 # ------------------------------------------------------------------ races, crashes and repeats

@@ -346,6 +346,15 @@ def test_an_operation_that_a_local_endpoint_does_not_know_is_skipped_where_undec
 PITR: dict[str, Any] = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
 
 
+def test_what_a_local_endpoint_calls_done_is_done_though_it_does_not_show() -> None:
+    with World() as aws:
+        local = TableProvisioner(aws.client(endpoint="http://127.0.0.1:8000"), clock=aws.clock, sleep=aws.clock.sleep)
+        already = ServiceError("ValidationException", "TimeToLive is already enabled")
+        fault = aws.faults.always("UpdateTimeToLive", error=already)
+        assert local.create(APPROVAL).status == "CREATED"
+        assert fault.struck == 1
+
+
 def test_aws_itself_must_know_every_operation() -> None:
     with World() as aws:
         aws.unknown |= {"ListTagsOfResource"}

@@ -193,6 +193,55 @@ def test_faults_of_a_few_minutes_end_no_poll(slow: Deployment) -> None:
     slow.rest()
 
 
+def test_a_table_that_somebody_deletes_while_it_is_polled_is_told_and_made_anew_with_all_it_had(
+    slow: Deployment,
+) -> None:
+    before = declare(FOUR[0], **TAGS, **INSIGHTS, **DELETE)
+    slow.deploy(before)
+    slow.aws.clock.at(slow.aws.clock() + 600, slow.aws.tables.tables.clear)
+    outcome = slow.deploy(declare(*FOUR, **TAGS, **INSIGHTS, **DELETE), rollback=False)
+    assert slow.polls() > 0
+    assert outcome.status == "UPDATE_FAILED"
+    assert "TABLE_NOT_FOUND: orders vanished while it was made as declared: somebody deleted it." in outcome.reasons[0]
+    assert slow.aws.tables.truth("orders") is None, "a poll carries neither tags nor insights"
+    slow.rest()
+    assert slow.deploy(before).complete
+    slow.aws.clock.sleep(60)
+    assert (slow.aws.tags(), slow.aws.table()["Insights"][""][0]) == ({"team": "till"}, "ENABLED")
+    assert slow.stack.remove().complete, "and it is ours"
+    assert slow.aws.tables.truth("orders") is None
+
+
+def test_a_detached_build_whose_table_somebody_deletes_ends_with_a_word_in_the_log(slow: Deployment) -> None:
+    slow.deploy(declare())
+    assert slow.deploy(declare(*FOUR, **DETACHED)).complete
+    slow.aws.clock.at(slow.aws.clock() + 600, slow.aws.tables.tables.clear)
+    slow.rest()
+    assert slow.aws.tables.truth("orders") is None
+    assert [facts for line, facts in zip(slow.lines, slow.facts, strict=True) if "orders vanished" in line] == [
+        {"level": "ERROR", "detached": "FAILED"}
+    ]
+
+
+@pytest.mark.parametrize("unseen", [20.0, 100.0])
+def test_a_new_table_that_a_poll_does_not_see_yet_is_no_vanished_one(unseen: float) -> None:
+    with Deployment(timing=Timing(unseen=unseen), inline=0.0) as cfn:
+        assert cfn.deploy(declare(FOUR[0])).complete
+        assert cfn.writes() == ["CreateTable"]
+        assert data(cfn)["Status"] == "CREATED"
+        cfn.rest()
+
+
+def test_a_poll_makes_the_table_whose_predecessor_takes_long_to_go() -> None:
+    with Deployment(timing=Timing(deleting=700.0)) as cfn:
+        cfn.aws.somebody().create_table(**declare())
+        cfn.aws.clock.sleep(60)
+        cfn.aws.somebody().delete_table(TableName="orders")
+        assert cfn.deploy(declare(FOUR[0], **DELETE)).complete
+        assert data(cfn)["Status"] == "CREATED"
+        cfn.rest()
+
+
 def test_an_answer_that_is_lost_is_sent_again(cfn: Deployment) -> None:
     cfn.aws.faults.on("Answer", error="timeout")
     assert cfn.deploy(declare()).complete
@@ -397,6 +446,47 @@ def test_a_long_deletion_is_polled() -> None:
         assert cfn.stack.remove().complete
         assert cfn.aws.tables.truth("orders") is None
         cfn.rest()
+
+
+def test_faults_of_a_few_minutes_end_no_polled_deletion() -> None:
+    with Deployment(timing=Timing(deleting=900.0)) as cfn:
+        cfn.deploy(declare(**DELETE))
+        for operation in ("DescribeTable", "DescribeRule"):
+            cfn.aws.faults.on(operation, nth=20, times=12, error="throttled")
+        assert cfn.stack.remove().complete
+        assert cfn.aws.tables.truth("orders") is None
+        cfn.rest()
+
+
+def test_faults_that_last_end_a_polled_deletion_at_its_deadline() -> None:
+    with Deployment(timing=Timing(deleting=900.0)) as cfn:
+        cfn.deploy(declare(TimeoutSeconds=600, **DELETE))
+        cfn.aws.faults.on("DescribeTable", nth=20, times=float("inf"), error="throttled")
+        outcome = cfn.stack.remove()
+        assert outcome.status == "DELETE_FAILED"
+        assert "orders could not be deleted in time: THROTTLED: DescribeTable on orders" in outcome.reasons[0]
+        cfn.aws.faults.clear()
+        cfn.rest()
+
+
+def test_the_same_delete_again_leaves_the_answer_to_the_polls_of_the_first() -> None:
+    with Deployment(timing=Timing(deleting=900.0)) as cfn:
+        cfn.deploy(declare(**DELETE))
+        cfn.cloudformation.deliveries, cfn.cloudformation.apart = 2, 400.0
+        assert cfn.stack.remove().complete
+        cfn.rest()
+
+
+def test_a_poll_that_comes_after_the_answer_deletes_nothing() -> None:
+    with Deployment(timing=Timing(deleting=700.0)) as cfn:
+        cfn.deploy(declare(**DELETE))
+        assert cfn.stack.remove().complete
+        late = cfn.cloudformation.invocations[-1]
+        assert (late.poll, late.event["RequestType"]) == (True, "Delete")
+        assert cfn.deploy(declare(**DELETE)).complete  # the same resource anew
+        cfn.cloudformation._invoke(late.event, poll=True)
+        cfn.rest()
+        assert cfn.aws.table()["Table"]["TableStatus"] == "ACTIVE"
 
 
 def test_a_deletion_has_a_deadline_too() -> None:

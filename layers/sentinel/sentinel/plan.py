@@ -50,7 +50,7 @@ from sentinel.schema import (
     maximum_input,
     warm_input,
 )
-from sentinel.table import NOT_SHOWN, STUCK, Hidden, Index, Table, same_policy
+from sentinel.table import NOT_SHOWN, STUCK, Hidden, Index, InsightsStatus, Table, same_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -155,11 +155,13 @@ class Step(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """Steps in order; conflicts (nothing is written while there is one); what is left alone."""
+    """Steps in order; conflicts (nothing is written while there is one); what is left alone; and what is declared
+    and was set, but does not work, so that only people can mend it."""
 
     steps: tuple[Step, ...]
     conflicts: tuple[str, ...] = ()
     unmanaged: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 def make_plan(goal: Goal, table: Table | None) -> Plan:
@@ -174,7 +176,8 @@ def make_plan(goal: Goal, table: Table | None) -> Plan:
         made = _as_created(goal.schema, create.params)
         return Plan(_ordered(goal, [create, *_changes(structs.replace(goal, former=None), made)]))
     conflicts = tuple(dict.fromkeys(_conflicts(goal, table)))
-    return Plan(_ordered(goal, _changes(goal, table)), conflicts, tuple(_unmanaged(goal, table)))
+    unmanaged, failed = tuple(_unmanaged(goal, table)), tuple(_failed(goal, table))
+    return Plan(_ordered(goal, _changes(goal, table)), conflicts, unmanaged, failed)
 
 
 def _ttl_rename(before: str, now: str) -> str:
@@ -831,7 +834,7 @@ def _former_modes(goal: Goal) -> set[str]:
 def _insights(goal: Goal, table: Table) -> Iterator[Step]:
     added = {index.name for index in _added(goal, table)}
     for name, want in insights_declared(goal).items():
-        found = Insights(False) if name in added else table.insights.get(name, Insights(False))
+        found = InsightsStatus() if name in added else table.insights.get(name, InsightsStatus())
         if isinstance(found, Hidden):
             continue
         mode = want.mode or ("ACCESSED_AND_THROTTLED_KEYS" if name in _former_modes(goal) else None)
@@ -919,6 +922,16 @@ def _unmanaged(goal: Goal, table: Table) -> Iterator[str]:
         yield "warm throughput is not declared any more; it can only be raised, and stays"
     if table.replicated:
         yield "the table has replicas in other regions; left alone"
+
+
+def _failed(goal: Goal, table: Table) -> Iterator[str]:
+    for name, want in insights_declared(goal).items():
+        found = table.insights.get(name)
+        if want.enabled and isinstance(found, InsightsStatus) and found.failure:
+            yield (
+                f"contributor insights of {name or 'the table'} are FAILED: {found.failure.rstrip('.')}; to try again,"
+                " deploy them with Enabled: false, then with true"
+            )
 
 
 def _keys(keys: Iterable[Any]) -> str:

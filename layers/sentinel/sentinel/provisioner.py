@@ -25,6 +25,7 @@ from sentinel.errors import (
     OperationRefused,
     SentinelError,
     TableConflict,
+    TableNotFound,
     TableNotReady,
     Verdict,
     aws_code,
@@ -59,6 +60,7 @@ LONGEST_WAIT = 30.0
 CREATE_SECONDS = 300.0
 # DescribeTable may not know a table for some seconds after CreateTable, and lags behind UpdateTable.
 SHOWN_AFTER = 60.0
+GONE = "the table does not show any more"
 # Tags are eventually consistent: a table this young may have an owner that does not show yet.
 TAGS_SHOWN_AFTER = 15.0
 YOUNG = "the tags of a table this young may not show yet"
@@ -106,9 +108,10 @@ class Outcome(Struct, frozen=True):
 
     `done`: the table is as declared. `detachable`: only index builds and what follows them are
     left. `postponed`: a TTL change that DynamoDB takes in up to an hour. `status` is CREATED,
-    UPDATED or EXISTS; `waiting_for` says in words what the run was waiting for, `waiting_since`
-    (seconds since the epoch, 0: it was not) for how long; `taken_over` that a later
-    request goes on instead. `settled`: tags, policies, insights and the stream destination are as declared.
+    UPDATED, EXISTS or, while there is no table yet, MISSING; `waiting_for` says in words what the
+    run was waiting for, `waiting_since` (seconds since the epoch, 0: it was not) for how long;
+    `taken_over` that a later request goes on instead. `settled`: tags, policies, insights and the
+    stream destination are as declared.
     """
 
     status: str
@@ -196,7 +199,7 @@ class TableProvisioner:
             assumes += (f"that the deploy is that of {describe_mark(owner_of(table))}, which manages the table",)
         if table and table.busy:
             assumes += (f"{table.busy}; that is waited for first",)
-        lines = [step.summary for step in plan.steps] + [f"! {text}" for text in plan.conflicts]
+        lines = [step.summary for step in plan.steps] + [f"! {text}" for text in (*plan.conflicts, *plan.failed)]
         return ProvisionPlan(
             table_name=schema.table_name,
             would_create=table is None,
@@ -206,7 +209,7 @@ class TableProvisioner:
             billing_mode=(schema.mode or "PAY_PER_REQUEST") if table is None else None,
             steps=[{"action": s.action, "target": s.target, "summary": s.summary} for s in plan.steps],
             conflicts=list(plan.conflicts),
-            unmanaged=list(plan.unmanaged),
+            unmanaged=[*plan.unmanaged, *plan.failed],
             assumes=list(assumes),
             summary="\n".join(lines) or f"{schema.table_name} is as declared",
         )
@@ -507,15 +510,17 @@ class Run:
         provisioner: TableProvisioner,
         goal: Goal,
         *,
-        status: str = "EXISTS",
+        status: str = "MISSING",
         waiting: tuple[str, float] = ("", 0.0),
     ) -> None:
-        """`status`: what an earlier invocation of the same request came to (CREATED, UPDATED, EXISTS);
-        `waiting`: what it was waiting for when it ended, and since when."""
+        """`status`: what an earlier invocation of the same request came to (CREATED, UPDATED, EXISTS; MISSING:
+        there was no table yet, or no such invocation); `waiting`: what it was waiting for when it ended, and
+        since when."""
         self._provisioner = provisioner
         self._goal = goal
         self._clock = provisioner._clock
         self._created, self._updated = status == "CREATED", status == "UPDATED"
+        self._was_there = status != "MISSING"
         self._create_tried = False
         self._expected_until = 0.0
         self._taken: dict[str, list[float]] = {}
@@ -553,6 +558,7 @@ class Run:
                     settings = any(step.phase == Phase.SETTINGS for step in left)
                     self._settled_all = table is not None and not settings and not enabling
                     if table and not left and not table.busy and not enabling:
+                        self._tell_failed(plan)
                         return self._outcome(table, plan, done=True)
                     step = self._possible(left, table)
                     if step and not self._provisioner._still_ours():
@@ -582,6 +588,7 @@ class Run:
         if table is None:
             return None
         self.arn = table.arn or self.arn
+        self._was_there = self._was_there or table.status != "DELETING"
         if isinstance(table.tags, dict) and self._tags:
             tags = table.tags | {key: value for key, value in self._tags.items() if value is not None}
             gone = {key for key, value in self._tags.items() if value is None}
@@ -591,11 +598,29 @@ class Run:
         return table
 
     def _not_shown_yet(self, table: Table | None) -> str:
+        if table is None and self._clock() < self._expected_until:
+            return "the new table does not show yet"
+        if self._was_there and (table is None or table.status == "DELETING"):
+            return self._gone(table)
         if table is None:
-            return "the new table does not show yet" if self._clock() < self._expected_until else ""
+            return ""
         if table.status in ("CREATING", "DELETING"):
             return f"the table is {table.status}"
         return YOUNG if self._provisioner._may_be_owned(table, self._goal.owner) else ""
+
+    def _gone(self, table: Table | None) -> str:
+        """A table that was there and goes is never made anew by the same run: a poll carries neither its tags nor its
+        policies, and what this run has set already would look as if it were set. A look that misses it is no proof,
+        since looks are eventually consistent; a minute of them is."""
+        since = self._waiting[1] if self._waiting[0] == GONE else self._clock()
+        if table is None and self._clock() - since < SHOWN_AFTER:
+            return GONE
+        name = self._goal.schema.table_name
+        raise TableNotFound(
+            f"{name} {'is being deleted' if table else 'vanished'} while it was made as declared: somebody deleted it.",
+            "Deploy again, and it is made anew, without its items.",
+            table=name,
+        )
 
     def _plan(self, table: Table | None) -> Plan:
         # What this run has made itself was not there already, also where no tag can say so.
@@ -680,6 +705,11 @@ class Run:
             **({"error": type(self._last_error).__name__} if self._last_error else {}),
         )
 
+    def _tell_failed(self, plan: Plan) -> None:
+        name = self._goal.schema.table_name
+        for text in plan.failed:
+            self._provisioner._tell(f"{name}: {text}", level="WARNING", table=name)
+
     # ---------------------------------------------------------- one step
 
     def _take(self, step: Step) -> None:
@@ -754,7 +784,8 @@ class Run:
         taken_over: bool = False,
         waiting_for: str = "",
     ) -> Outcome:
-        status = "CREATED" if self._created else "UPDATED" if self.written or self._updated else "EXISTS"
+        written = self.written or self._updated
+        status = "CREATED" if self._created else "UPDATED" if written else "EXISTS" if self._was_there else "MISSING"
         return Outcome(
             status,
             done,

@@ -18,7 +18,7 @@ from sentinel.schema import (
     Capacity,
     Encryption,
     GlobalSecondaryIndex,
-    Insights,
+    InsightsMode,
     KeyAttribute,
     KeyType,
     LocalSecondaryIndex,
@@ -93,6 +93,14 @@ class Destination(Struct, frozen=True):
         return self.status in ("ENABLING", "ACTIVE", "UPDATING")
 
 
+class InsightsStatus(Struct, frozen=True):
+    """Contributor Insights of a table or index; `failure` says why, where they could not be enabled."""
+
+    enabled: bool = False
+    mode: InsightsMode | None = None
+    failure: str = ""
+
+
 class Table(Struct, frozen=True, kw_only=True):
     """A table as it is. Times are seconds since the epoch."""
 
@@ -124,7 +132,7 @@ class Table(Struct, frozen=True, kw_only=True):
     stream_policy: str | Hidden | None = None
     stream_tags: dict[str, str] | Hidden = {}
     destinations: dict[str, Destination] | Hidden = {}
-    insights: dict[str, Insights | Hidden] = {}
+    insights: dict[str, InsightsStatus | Hidden] = {}
     key_arns: dict[str, str] = {}  # the ARN of each key alias that the template names
 
     @property
@@ -257,10 +265,15 @@ def read_backups(answer: Mapping[str, Any]) -> PointInTimeRecovery:
     return PointInTimeRecovery(on, described.get("RecoveryPeriodInDays", 35) if on else None)
 
 
-def read_insights(answer: Mapping[str, Any]) -> Insights:
-    """DescribeContributorInsights' answer: ENABLING counts as on, DISABLING and FAILED as off."""
-    on = answer.get("ContributorInsightsStatus") in ("ENABLED", "ENABLING")
-    return Insights(on, answer.get("ContributorInsightsMode", "ACCESSED_AND_THROTTLED_KEYS") if on else None)
+def read_insights(answer: Mapping[str, Any]) -> InsightsStatus:
+    """DescribeContributorInsights' answer: ENABLING counts as on, DISABLING as off. FAILED counts as on, too: they
+    were switched on, and what keeps them from working (a quota, mostly) no further call takes away."""
+    status = answer.get("ContributorInsightsStatus")
+    if status not in ("ENABLED", "ENABLING", "FAILED"):
+        return InsightsStatus()
+    mode: InsightsMode = answer.get("ContributorInsightsMode", "ACCESSED_AND_THROTTLED_KEYS")
+    why = answer.get("FailureException", {}).get("ExceptionDescription") or "DynamoDB does not say why"
+    return InsightsStatus(True, mode, why if status == "FAILED" else "")
 
 
 def read_destinations(answer: Mapping[str, Any]) -> dict[str, Destination]:
