@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from deployment import Stack, deploy
 
 if TYPE_CHECKING:
@@ -21,6 +26,7 @@ FUNCTIONS = [
     "BreakGlassFunction",
     "SessionsFunction",
 ]
+CREDENTIALS = Credentials("123456789012", "secret")
 THROUGH_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com*"}}
 DESCRIBE = ({"kms:DescribeKey"}, None)
 DECRYPT = ({"kms:Decrypt"}, THROUGH_DYNAMODB)
@@ -61,6 +67,7 @@ def second(ministack: MiniStack, built: Path, key: str, topic: str) -> Stack:
         Dashboard="true",
         Alarms="true",
         AlarmTopicArn=topic,
+        FunctionUrls="true",
     )
 
 
@@ -137,6 +144,31 @@ def test_a_function_logs_and_counts_under_its_stacks_name(second: Stack, minista
     found = ministack.client("lambda").get_function_configuration(FunctionName=second.outputs[f"{function}Name"])
     variables = found["Environment"]["Variables"]
     assert (variables["POWERTOOLS_SERVICE_NAME"], variables["POWERTOOLS_LOG_LEVEL"]) == ("second", "WARNING")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS[2:])
+def test_a_record_function_answers_at_its_url_and_only_those_who_signed(
+    second: Stack, ministack: MiniStack, function: str
+) -> None:
+    name, url = second.outputs[f"{function}Name"], second.outputs[f"{function}Url"]
+    found = ministack.client("lambda").get_function_url_config(FunctionName=name)
+    assert (found["AuthType"], found["FunctionUrl"]) == ("AWS_IAM", url)
+    path = f"{ministack.endpoint}/_aws/lambda-url/{urlsplit(url).netloc.partition('.')[0]}/"
+    signed = AWSRequest("POST", path, data=json.dumps({"action": "list", "by": "profile", "value": "prod"}))
+    with urllib3.PoolManager(ca_certs=ministack.environment["AWS_CA_BUNDLE"]) as pool:
+        answer = pool.request("POST", path, body=signed.data)
+        assert (answer.status, answer.json()) == (403, {"Message": "Forbidden"})
+        SigV4Auth(CREDENTIALS, "lambda", "us-east-1").add_auth(signed)
+        answer = pool.request("POST", path, body=signed.data, headers=dict(signed.headers))
+    # The engine looks for a signature and tells the function of no signer, so that the function refuses. What a real
+    # URL tells is in tests/dynamodb/test_record_functions.py.
+    assert (answer.status, answer.json()["errorType"]) == (403, "AccessDenied")
+
+
+def test_without_the_parameter_no_function_has_a_url(ministack: MiniStack, application: Stack) -> None:
+    for function in FUNCTIONS:
+        urls = ministack.client("lambda").list_function_url_configs(FunctionName=application.outputs[f"{function}Name"])
+        assert urls["FunctionUrlConfigs"] == []
 
 
 def role_of(stack: Stack, engine: MiniStack, function: str) -> str:
