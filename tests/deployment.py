@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
     from engines import MiniStack
 
+# Logical ids of the functions.
+FUNCTIONS = [
+    "TableProvisionerFunction",
+    "TablePlannerFunction",
+    "RequestsFunction",
+    "ApprovalsFunction",
+    "BreakGlassFunction",
+    "SessionsFunction",
+]
+
 
 class SamFailed(Exception):
     """SAM ended with an error; the message ends with what it printed."""

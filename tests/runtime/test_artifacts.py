@@ -9,18 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from deployment import FUNCTIONS
 from engines import CREDENTIALS, ROOT
 
-PARTS = [
-    "SentinelLayer",
-    "DependenciesLayer",
-    "TableProvisionerFunction",
-    "TablePlannerFunction",
-    "RequestsFunction",
-    "ApprovalsFunction",
-    "BreakGlassFunction",
-    "SessionsFunction",
-]
+PARTS = ["SentinelLayer", "DependenciesLayer", *FUNCTIONS]
 UNCHECKED_HASH = 0b01  # PEP 552: the flags word of a .pyc that is never compared with its source
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from deployment import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,15 +13,6 @@ if TYPE_CHECKING:
     from engines import LambdaEmulator
 
     type Start = Callable[[str], LambdaEmulator]
-
-FUNCTIONS = [
-    "TableProvisionerFunction",
-    "TablePlannerFunction",
-    "RequestsFunction",
-    "ApprovalsFunction",
-    "BreakGlassFunction",
-    "SessionsFunction",
-]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

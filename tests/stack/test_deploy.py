@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from deployment import deploy
+from deployment import FUNCTIONS, deploy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from deployment import Stack
     from engines import MiniStack
 
-FUNCTIONS = [
-    "TableProvisionerFunction",
-    "TablePlannerFunction",
-    "RequestsFunction",
-    "ApprovalsFunction",
-    "BreakGlassFunction",
-    "SessionsFunction",
-]
 TABLES = {
     "RequestsTable": ("sentinel-requests", {"gsi-requester", "gsi-status", "gsi-profile"}),
     "BreakGlassTable": ("sentinel-breakglass", {"gsi-invoker", "gsi-status", "gsi-profile"}),

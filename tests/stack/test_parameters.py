@@ -11,21 +11,13 @@ import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from deployment import Stack, deploy
+from deployment import FUNCTIONS, Stack, deploy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from engines import MiniStack
 
-FUNCTIONS = [
-    "TableProvisionerFunction",
-    "TablePlannerFunction",
-    "RequestsFunction",
-    "ApprovalsFunction",
-    "BreakGlassFunction",
-    "SessionsFunction",
-]
 CREDENTIALS = Credentials("123456789012", "secret")
 THROUGH_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com*"}}
 DESCRIBE = ({"kms:DescribeKey"}, None)
