@@ -13,7 +13,7 @@ import pytest
 from model_faults import ServiceError
 from provisioner_function import Deployment
 from provisioning import Properties, declare, index
-from sentinel.ownership import Owner
+from sentinel.ownership import CREATED_BY, Owner
 from table_state import HOUR, Timing
 
 if TYPE_CHECKING:
@@ -343,6 +343,21 @@ def test_a_failed_update_is_undone_by_the_swapped_one(slow: Deployment) -> None:
     assert slow.aws.indexes() == {"gsi-a": "ACTIVE", "gsi-b": "ACTIVE"}
     assert (slow.aws.tags(), slow.aws.table()["RecoveryDays"]) == ({"team": "till"}, 0)
     slow.rest()
+
+
+@pytest.mark.parametrize("wait", ["Active", "Detached"])
+def test_a_rollback_that_comes_before_the_claims_show_leaves_neither_index_nor_claim(
+    slow: Deployment, wait: str
+) -> None:
+    slow.deploy(declare())
+    if wait == "Active":
+        slow.aws.faults.on("UpdateTable", error="denied")
+    outcome = slow.deploy(declare(*FOUR, WaitForIndexes=wait), fails=True)
+    assert outcome.status == "UPDATE_ROLLBACK_COMPLETE"
+    slow.rest()
+    slow.aws.clock.sleep(60)
+    assert slow.aws.indexes() == {}
+    assert set(slow.aws.table()["Tags"]) == {CREATED_BY}
 
 
 def test_a_rollback_after_the_deadline_cancels_the_build(slow: Deployment) -> None:

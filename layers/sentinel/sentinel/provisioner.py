@@ -32,7 +32,7 @@ from sentinel.errors import (
     classify,
     from_aws,
 )
-from sentinel.ownership import created_by, describe_mark, owner_of
+from sentinel.ownership import claimed, created_by, describe_mark, owner_of
 from sentinel.plan import Goal, Phase, Plan, Step, insights_declared, make_plan, release_steps
 from sentinel.schema import TableSchema
 from sentinel.table import (
@@ -63,6 +63,7 @@ SHOWN_AFTER = 60.0
 GONE = "the table does not show any more"
 # Tags are eventually consistent: a table this young may have an owner that does not show yet.
 TAGS_SHOWN_AFTER = 15.0
+UNCLAIMED = "the tags that say who built the indexes that go may not show yet"
 YOUNG = "the tags of a table this young may not show yet"
 # A call that fails for the moment is tried again by the next rounds, this many times in a row: for a minute.
 MAX_FAILURES = 7
@@ -527,6 +528,8 @@ class Run:
         self._settled: set[str] = set()
         self._tags: dict[str, str | None] = {}
         self._settled_all = False
+        self._claims_shown = status != "MISSING"
+        self._began = self._clock()
         self._postponed: dict[str, Step] = {}
         self._last_error: SentinelError | None = None
         self._waiting, self._told = waiting, float("-inf")
@@ -606,7 +609,20 @@ class Run:
             return ""
         if table.status in ("CREATING", "DELETING"):
             return f"the table is {table.status}"
-        return YOUNG if self._provisioner._may_be_owned(table, self._goal.owner) else ""
+        return YOUNG if self._provisioner._may_be_owned(table, self._goal.owner) else self._unclaimed(table)
+
+    def _unclaimed(self, table: Table) -> str:
+        """Whether claims on indexes that are to go may not show yet: this may be the rollback of a request that
+        failed a moment ago, and what it has built must not look like somebody else's."""
+        former = self._goal.former
+        if self._claims_shown or former is None or not isinstance(table.tags, dict):
+            return ""
+        names = {i.name for i in former.global_secondary_indexes} - {
+            i.name for i in self._goal.schema.global_secondary_indexes
+        }
+        claims = claimed(table, names)
+        self._claims_shown = names == claims.ours | claims.kept or self._clock() - self._began >= TAGS_SHOWN_AFTER
+        return "" if self._claims_shown else UNCLAIMED
 
     def _gone(self, table: Table | None) -> str:
         """A table that was there and goes is never made anew by the same run: a poll carries neither its tags nor its
