@@ -86,6 +86,10 @@ schemas: .venv/installed ## write schemas/ anew from the code's types
 docs: .venv/installed ## write the examples into the pages that show them
 	@$(PYTHON) docs/include.py
 
+.PHONY: licences
+licences: .venv/installed $(patsubst requirements/%.txt,.venvs/%/installed,$(filter-out %/dev.txt %/uv.txt,$(wildcard requirements/*.txt))) ## print the licences of what is shipped and what is used in development; docs/licences.md keeps them
+	@$(PYTHON) requirements/licences.py
+
 .PHONY: requirements
 requirements: | uv ## pin every requirements.in anew, with hashes
 	for list in layers/*/requirements.in benchmarks/references/*/requirements.in; do \

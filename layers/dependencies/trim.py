@@ -10,7 +10,8 @@ them is a third of a cold start, so what stays is:
 - cacert.pem: the authorities that sign AWS's endpoints, now or formerly. `AWS_CA_BUNDLE` still replaces it;
 - of Powertools: what Logger and Metrics import.
 
-Modules that botocore and boto3 import stay, used or not: this removes files, it changes no code.
+Modules that botocore and boto3 import stay, used or not: this removes files, it changes no code. Licences and notices
+stay, too; and since they ask for a word about what was changed, this text goes beside them as TRIMMED.txt.
 """
 
 from __future__ import annotations
@@ -138,6 +139,7 @@ def main(folder: Path) -> None:
     trim_packages(folder)
     trim_models(folder / "botocore" / "data")
     trim_authorities(folder / "botocore" / "cacert.pem")
+    (folder / "TRIMMED.txt").write_text(str(__doc__))
 
 
 if __name__ == "__main__":

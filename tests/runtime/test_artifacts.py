@@ -6,11 +6,14 @@ import importlib.util
 import json
 import os
 import subprocess
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 from deployment import FUNCTIONS
 from engines import CREDENTIALS, ROOT
+
+from requirements.licences import SHIPPED, Package, normal, pinned
 
 PARTS = ["SentinelLayer", "DependenciesLayer", *FUNCTIONS]
 UNCHECKED_HASH = 0b01  # PEP 552: the flags word of a .pyc that is never compared with its source
@@ -43,6 +46,22 @@ def test_native_modules_are_those_of_the_runtime(built: Path) -> None:
 def test_the_sentinel_layer_has_only_the_package_and_msgspec(built: Path) -> None:
     names = {path.name for path in (built / "SentinelLayer" / "python").iterdir() if path.suffix != ".dist-info"}
     assert names == {"sentinel", "msgspec"}
+
+
+@pytest.mark.parametrize("layer", ["SentinelLayer", "DependenciesLayer"])
+def test_every_shipped_package_brings_its_licence_and_notices(built: Path, layer: str) -> None:
+    found = list(distributions(path=[str(built / layer / "python")]))
+    [pins] = [path for path in SHIPPED if path.parent.name == layer.removesuffix("Layer").lower()]
+    assert {Package(normal(package.name), package.version) for package in found} == pinned(pins)
+    for package in found:
+        named = package.metadata.get_all("License-File") or []
+        shipped = {path.name for path in package.files or () if Path(str(path.locate())).is_file()}
+        assert any(name.lower().startswith("licen") for name in named), package.name
+        assert {Path(name).name for name in named} <= shipped, package.name
+
+
+def test_the_layer_that_is_cut_down_says_what_was_changed(built: Path) -> None:
+    assert "documentation, uncompressed" in (built / "DependenciesLayer" / "python" / "TRIMMED.txt").read_text()
 
 
 # Modules that stay though no function loads them: others name them in type hints, and they hold hardly any code.
