@@ -53,6 +53,21 @@ def test_every_parameter_has_the_default_that_was_promised() -> None:
     assert defaults.items() >= promised.items()
 
 
+def test_the_longest_names_fit_into_the_description_of_a_version() -> None:
+    """Lambda's API reference: Description of PublishVersion, at most 256 characters."""
+    longest = {"sentinel": "9" * 6, "dependencies": "9" * 6}
+    for name, parameter in TEMPLATE["Parameters"].items():
+        if bound := re.search(r"{\d+,(\d+)}$", parameter.get("AllowedPattern", "")):
+            longest[name] = "x" * int(bound[1])
+        elif values := parameter.get("AllowedValues"):
+            longest[name] = max(map(str, values), key=len)
+    versions = of_type("AWS::Lambda::Version")
+    assert len(versions) == 4
+    for version in versions.values():
+        template, _ = version["Properties"]["Description"]["Fn::Sub"]
+        assert 220 < len(re.sub(r"\${(\w+)}", lambda place: longest[place[1]], template)) <= 256
+
+
 def test_no_arn_is_bound_to_a_partition() -> None:
     arns = [line for line in TEXT.splitlines() if "arn:" in line and "AllowedPattern" not in line]
     assert arns
