@@ -151,7 +151,7 @@ class Step(Struct, frozen=True):
     def _cancels_now(self, table: Table) -> bool:
         others = [index for index in table.indexes.values() if index.status != "ACTIVE" and index.name != self.target]
         index = table.indexes.get(self.target)
-        return table.status == "ACTIVE" and not others and (index is None or index.backfilling is True)
+        return table.status == "ACTIVE" and not others and index is not None and index.backfilling is True
 
 
 class Plan(Struct, frozen=True):
@@ -165,13 +165,13 @@ class Plan(Struct, frozen=True):
 
 
 def make_plan(goal: Goal, table: Table | None) -> Plan:
-    """The steps from `table` (None: not there, or nearly gone) to `goal`.
+    """The steps from `table` (None: not there, or going) to `goal`.
 
     Without a table: CreateTable, then what a look at the new table would show. What cannot change (keys, local
     indexes, TTL's attribute) is held against the table and never against the former declaration: the rollback
     of an update that was refused for it comes with the declarations swapped, and has to succeed.
     """
-    if table is None or table.status == "DELETING":
+    if table is None:
         create = _create(goal)
         made = _as_created(goal.schema, create.params)
         return Plan(_ordered(goal, [create, *_changes(structs.replace(goal, former=None), made)]))
@@ -313,6 +313,7 @@ def _warm_conflicts(goal: Goal, table: Table) -> Iterator[str]:
 
 
 def _not_shown(schema: TableSchema, table: Table) -> Iterator[str]:
+    insights = {"": schema.insights, **{index.name: index.insights for index in schema.global_secondary_indexes}}
     shown = (
         ("TimeToLiveSpecification", "DescribeTimeToLive", schema.time_to_live, table.time_to_live),
         (
@@ -337,8 +338,8 @@ def _not_shown(schema: TableSchema, table: Table) -> Iterator[str]:
             table.destinations,
         ),
         *(
-            ("ContributorInsightsSpecification", "DescribeContributorInsights", NOT_SHOWN, found)
-            for found in table.insights.values()
+            ("ContributorInsightsSpecification", "DescribeContributorInsights", insights.get(name), found)
+            for name, found in table.insights.items()
         ),
     )
     for name, operation, declared, found in shown:
@@ -494,7 +495,7 @@ def _time_to_live(goal: Goal, table: Table) -> Iterator[Step]:
     want, found = goal.schema.time_to_live, table.time_to_live
     if isinstance(found, Hidden):
         return
-    if want is None and goal.former and goal.former.ttl_attribute:
+    if want is None and goal.former and goal.former.time_to_live:
         want = TimeToLive(None, False)
     if want is None:
         return
