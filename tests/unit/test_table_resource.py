@@ -10,6 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from lifecycle import LIFE
 from model_faults import ServiceError
 from provisioner_function import Deployment
 from provisioning import Properties, declare, index
@@ -24,6 +25,11 @@ LONG = Timing(backfilling=900.0)
 TTL: Properties = {"TimeToLiveSpecification": {"AttributeName": "ttl", "Enabled": True}}
 PITR: Properties = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
 TAGS: Properties = {"Tags": [{"Key": "team", "Value": "till"}]}
+STREAM: Properties = {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}
+STREAM_POLICY: Properties = {
+    "StreamSpecification": {"StreamViewType": "KEYS_ONLY", "ResourcePolicy": LIFE[1]["ResourcePolicy"]}
+}
+POLICY: Properties = {"ResourcePolicy": LIFE[1]["ResourcePolicy"]}
 INSIGHTS: Properties = {"ContributorInsightsSpecification": {"Enabled": True}}
 DELETE: Properties = {"RemovalPolicy": "Delete"}
 DETACHED: Properties = {"WaitForIndexes": "Detached"}
@@ -360,6 +366,29 @@ def test_a_rollback_that_comes_before_the_claims_show_leaves_neither_index_nor_c
     assert set(slow.aws.table()["Tags"]) == {CREATED_BY}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (TAGS, {}),
+        ({}, TAGS),
+        (TAGS, {"Tags": [{"Key": "team", "Value": "another"}, {"Key": "cost", "Value": "7"}]}),
+        (POLICY, {}),
+        ({}, POLICY),
+        (STREAM_POLICY, STREAM),
+        (STREAM, STREAM_POLICY),
+    ],
+)
+def test_a_rollback_that_comes_before_tags_and_policies_show_leaves_none_of_the_update(
+    cfn: Deployment, before: Properties, after: Properties
+) -> None:
+    cfn.deploy(declare(**before))
+    cfn.aws.clock.sleep(60)
+    was = {name: cfn.aws.table()[name] for name in ("Tags", "Policies")}
+    assert cfn.deploy(declare(**after), fails=True).status == "UPDATE_ROLLBACK_COMPLETE"
+    cfn.aws.clock.sleep(60)
+    assert {name: cfn.aws.table()[name] for name in was} == was
+
+
 def test_a_rollback_after_the_deadline_cancels_the_build(slow: Deployment) -> None:
     slow.deploy(declare())
     outcome = slow.deploy(declare(*FOUR[:2], TimeoutSeconds=400))
@@ -645,5 +674,5 @@ def test_eventbridge_that_refuses_the_rule_fails_the_deploy_and_leaves_nothing(s
     slow.aws.faults.always("PutTargets", error=ServiceError("AccessDeniedException", "not authorized"))
     outcome = slow.deploy(declare(FOUR[0]), rollback=False)
     assert outcome.status == "UPDATE_FAILED"
-    assert "ACCESS_DENIED: Setting up the polls on orders" in outcome.reasons[0]
+    assert "ACCESS_DENIED: events:PutRule and PutTargets on orders" in outcome.reasons[0]
     slow.rest()

@@ -180,6 +180,36 @@ def make_plan(goal: Goal, table: Table | None) -> Plan:
     return Plan(_ordered(goal, _changes(goal, table)), conflicts, unmanaged, failed)
 
 
+def may_be_stale(goal: Goal, table: Table) -> bool:
+    """Whether the look may be one from before the request that ended a moment ago, and of which this is the rollback.
+
+    Tags and policies are eventually consistent. Where the former declaration has others and nothing is to be changed
+    all the same, or where nobody claims an index that is to go, that is what an old look would tell.
+    """
+    schema, former = goal.schema, goal.former
+    if former is None:
+        return False
+    if isinstance(table.tags, dict):
+        gone = {i.name for i in former.global_secondary_indexes} - {i.name for i in schema.global_secondary_indexes}
+        claims = claimed(table, gone)
+        if gone - claims.ours - claims.kept:
+            return True
+    looks: list[tuple[str, Any, Any, Any]] = [
+        ("tags", former.tags, schema.tags, table.tags),
+        ("policy", former.resource_policy, schema.resource_policy, table.policy),
+    ]
+    if former.stream and schema.stream:
+        looks += [
+            ("stream tags", former.stream.tags, schema.stream.tags, table.stream_tags),
+            ("stream policy", former.stream.policy, schema.stream.policy, table.stream_policy),
+        ]
+    changing = {step.target for step in _changes(goal, table)}
+    return any(
+        before != now and target not in changing and not isinstance(found, Hidden)
+        for target, before, now, found in looks
+    )
+
+
 def _ttl_rename(before: str, now: str) -> str:
     return (
         f"TimeToLiveSpecification: TTL cannot move from {before!r} to {now!r} in one deploy, DynamoDB takes one TTL"

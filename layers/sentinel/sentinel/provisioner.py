@@ -32,8 +32,8 @@ from sentinel.errors import (
     classify,
     from_aws,
 )
-from sentinel.ownership import claimed, created_by, describe_mark, owner_of
-from sentinel.plan import Goal, Phase, Plan, Step, insights_declared, make_plan, release_steps
+from sentinel.ownership import created_by, describe_mark, owner_of
+from sentinel.plan import Goal, Phase, Plan, Step, insights_declared, make_plan, may_be_stale, release_steps
 from sentinel.schema import TableSchema
 from sentinel.table import (
     NOT_SHOWN,
@@ -61,9 +61,10 @@ CREATE_SECONDS = 300.0
 # DescribeTable may not know a table for some seconds after CreateTable, and lags behind UpdateTable.
 SHOWN_AFTER = 60.0
 GONE = "the table does not show any more"
-# Tags are eventually consistent: a table this young may have an owner that does not show yet.
+# Tags are eventually consistent, and so are policies: a table this young may have an owner that does not show yet, and
+# an update that follows another at once may not see what that one changed.
 TAGS_SHOWN_AFTER = 15.0
-UNCLAIMED = "the tags that say who built the indexes that go may not show yet"
+STALE = "tags and policies may not show yet what the request before has changed"
 YOUNG = "the tags of a table this young may not show yet"
 # A call that fails for the moment is tried again by the next rounds, this many times in a row: for a minute.
 MAX_FAILURES = 7
@@ -528,8 +529,7 @@ class Run:
         self._settled: set[str] = set()
         self._tags: dict[str, str | None] = {}
         self._settled_all = False
-        self._claims_shown = status != "MISSING"
-        self._began = self._clock()
+        self._stale_until = self._clock() + TAGS_SHOWN_AFTER if status == "MISSING" else 0.0
         self._postponed: dict[str, Step] = {}
         self._last_error: SentinelError | None = None
         self._waiting, self._told = waiting, float("-inf")
@@ -609,20 +609,13 @@ class Run:
             return ""
         if table.status in ("CREATING", "DELETING"):
             return f"the table is {table.status}"
-        return YOUNG if self._provisioner._may_be_owned(table, self._goal.owner) else self._unclaimed(table)
+        return YOUNG if self._provisioner._may_be_owned(table, self._goal.owner) else self._stale(table)
 
-    def _unclaimed(self, table: Table) -> str:
-        """Whether claims on indexes that are to go may not show yet: this may be the rollback of a request that
-        failed a moment ago, and what it has built must not look like somebody else's."""
-        former = self._goal.former
-        if self._claims_shown or former is None or not isinstance(table.tags, dict):
-            return ""
-        names = {i.name for i in former.global_secondary_indexes} - {
-            i.name for i in self._goal.schema.global_secondary_indexes
-        }
-        claims = claimed(table, names)
-        self._claims_shown = names == claims.ours | claims.kept or self._clock() - self._began >= TAGS_SHOWN_AFTER
-        return "" if self._claims_shown else UNCLAIMED
+    def _stale(self, table: Table) -> str:
+        if self._clock() < self._stale_until and may_be_stale(self._goal, table):
+            return STALE
+        self._stale_until = 0.0  # what this run writes itself, it remembers
+        return ""
 
     def _gone(self, table: Table | None) -> str:
         """A table that was there and goes is never made anew by the same run: a poll carries neither its tags nor its
