@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,7 @@ from typing import Any, Union
 
 import msgspec
 from sentinel.properties import REFUSED_PROPERTIES, Properties
-from sentinel.schema import NAME
+from sentinel.schema import KEY_ALIAS, KEY_ARN, KEY_ID, MAX_TAGS, NAME, RESERVED_TAGS, STREAM_ARN
 
 FOLDER = Path(__file__).resolve().parent
 FUNCTIONS = FOLDER.parent / "functions"
@@ -43,7 +44,44 @@ DESCRIPTIONS = {
 }
 READ_ONLY = ("Arn", "StreamArn", "Status")
 # A named schema gives these; they may not be declared as well.
-GIVEN_BY_SCHEMA = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+GIVEN_BY_SCHEMA = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+
+
+def _whole(*forms: re.Pattern[str]) -> dict[str, Any]:
+    return {"pattern": f"^({'|'.join(form.pattern for form in forms)})$"}
+
+
+_NAME = {"pattern": f"^{NAME.pattern}$"}
+_ATTRIBUTE = {"minLength": 1, "maxLength": 255}
+_MAXIMUM = {"anyOf": [{"const": -1}, {"minimum": 1}]}  # -1: none
+# What sentinel.schema.find_faults asks of one value alone; what it asks between values has no place in a JSON Schema.
+# tests/unit/test_fuzz.py holds the two against each other. Shape ("" is the resource) -> property -> rule.
+LIMITS: dict[str, dict[str, dict[str, Any]]] = {
+    "": {
+        "TableName": _NAME,
+        "KeySchema": {"maxItems": 2},
+        "GlobalSecondaryIndexes": {"maxItems": 20},
+        "LocalSecondaryIndexes": {"maxItems": 5},
+        "Tags": {"maxItems": MAX_TAGS},
+    },
+    "AttributeDefinition": {"AttributeName": _ATTRIBUTE},
+    "KeyElement": {"AttributeName": _ATTRIBUTE},
+    "GlobalSecondaryIndex": {"IndexName": _NAME, "KeySchema": {"maxItems": 8}},
+    "LocalSecondaryIndex": {"IndexName": _NAME, "KeySchema": {"minItems": 2, "maxItems": 2}},
+    "Projection": {"NonKeyAttributes": {"maxItems": 20}},
+    "OnDemand": {"MaxReadRequestUnits": _MAXIMUM, "MaxWriteRequestUnits": _MAXIMUM},
+    "Warm": {"ReadUnitsPerSecond": {"minimum": 1}, "WriteUnitsPerSecond": {"minimum": 1}},
+    "TimeToLive": {"AttributeName": _ATTRIBUTE},
+    "Encryption": {"KMSMasterKeyId": _whole(KEY_ARN, KEY_ID, KEY_ALIAS)},
+    "PointInTimeRecovery": {"RecoveryPeriodInDays": {"minimum": 1, "maximum": 35}},
+    "Kinesis": {"StreamArn": _whole(STREAM_ARN)},
+    "Tag": {
+        "Key": {"minLength": 1, "maxLength": 128, "pattern": f"^(?!{'|'.join(RESERVED_TAGS)})"},
+        "Value": {"maxLength": 256},
+    },
+    "Stream": {"Tags": {"maxItems": MAX_TAGS}},
+}
+NOT_EMPTY = ("OnDemand", "Warm")
 
 
 def properties_schema() -> dict[str, Any]:
@@ -53,10 +91,12 @@ def properties_schema() -> dict[str, Any]:
     for name, text in DESCRIPTIONS.items():
         if name in shape["properties"]:
             shape["properties"][name]["description"] = text
-    for holder in (shape, made["$defs"]["GlobalSecondaryIndex"], made["$defs"]["LocalSecondaryIndex"]):
-        for name in ("TableName", "IndexName"):
-            if name in holder["properties"]:
-                holder["properties"][name]["pattern"] = f"^{NAME.pattern}$"
+    for place, limits in LIMITS.items():
+        holder = made["$defs"][place] if place else shape
+        for name, limit in limits.items():
+            holder["properties"][name] |= limit
+    for place in NOT_EMPTY:
+        made["$defs"][place]["minProperties"] = 1
     return {
         "$schema": DRAFT,
         "title": "Custom::DynamoDBTable",
@@ -66,7 +106,7 @@ def properties_schema() -> dict[str, Any]:
         "properties": shape["properties"],
         "additionalProperties": False,
         "if": {"required": ["Schema"]},
-        "then": {"properties": dict.fromkeys(GIVEN_BY_SCHEMA, False)},
+        "then": {"properties": {**dict.fromkeys(GIVEN_BY_SCHEMA, False), "LocalSecondaryIndexes": {"maxItems": 0}}},
         "else": {"required": ["KeySchema", "AttributeDefinitions"]},
         "$defs": made["$defs"],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Annotated, Any
 
 import boto3
 import msgspec
@@ -13,6 +13,7 @@ from sentinel.ownership import Owner
 from sentinel.plan import Goal
 from sentinel.properties import read_properties
 from sentinel.provisioner import CLIENT_CONFIG, TableProvisioner
+from sentinel.schema import NAME
 
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
 logger = Logger()
@@ -22,7 +23,8 @@ client = boto3.client("dynamodb", config=CLIENT_CONFIG)
 class Status(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="status"):
     """`{"action": "status", "table_name": T}`"""
 
-    table_name: str
+    # In Python a line's end may stand before $.
+    table_name: Annotated[str, msgspec.Meta(pattern=rf"^{NAME.pattern}(?!\n)$")]
 
 
 class Plan(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="plan"):
@@ -41,9 +43,9 @@ def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
     """`status` gives the table's status or NOT_FOUND; `plan` the steps that a deploy would take, in order."""
     try:
         request: Event = msgspec.convert(event, Event)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
         raise InvalidEvent(
-            f"Not an event of this function: {error}.",
+            f"Not an event of this function: {str(error)[:300]}.",
             "It takes 'status' with 'table_name', and 'plan' with 'properties' and optionally 'old_properties',"
             " 'stack_id' and 'logical_id'.",
         ) from None

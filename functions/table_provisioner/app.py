@@ -105,9 +105,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
 def _create(event: Any) -> Event:
     try:
         return msgspec.convert(event, Event)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
         raise InvalidEvent(
-            f"Not an event of this function: {error}.",
+            f"Not an event of this function: {str(error)[:300]}.",
             "It takes CloudFormation's custom resource events, and 'create' with 'properties'; 'plan' and 'status' are"
             " the planner's.",
         ) from None

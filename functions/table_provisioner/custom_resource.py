@@ -36,6 +36,9 @@ MAX_INPUT = 8192  # characters of an EventBridge target's Input
 MAX_BODY = 4096  # bytes of an answer to CloudFormation
 RESPONSE_HOST = re.compile(r"cloudformation-custom-resource-response-[a-z0-9-]+\.s3[a-z0-9.-]*\.amazonaws\.com(\.cn)?")
 REQUIRED = ("RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId")
+# Bytes, as JSON, of what an answer repeats; CloudFormation's own are shorter, and these leave room for the rest of it.
+REPEATED = {"StackId": 512, "RequestId": 512, "LogicalResourceId": 512, "PhysicalResourceId": 1026, "Table": 300}
+LATEST = 1e11  # seconds since the epoch; a moment beyond is none
 MAX_UNPACKED = 1_000_000  # bytes; CloudFormation's own limit for a template
 # A poll this long after its deadline belongs to a request that died without removing its rule.
 STALE_SECONDS = 3600.0
@@ -93,7 +96,8 @@ def pack(event: dict[str, Any]) -> str:
     """The properties, new and former, without what is not carried; compressed."""
     both = [_essential(event.get("ResourceProperties")), _essential(event.get("OldResourceProperties"))]
     text = json.dumps(both, separators=(",", ":"), ensure_ascii=False)
-    return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+    # What was declared before may be anything, also text that is no Unicode; json.loads takes it back.
+    return base64.b85encode(zlib.compress(text.encode(errors="surrogatepass"), 9)).decode()
 
 
 def _essential(properties: Any) -> Any:
@@ -122,21 +126,32 @@ def check_event(event: dict[str, Any]) -> None:
     texts = (*REQUIRED, *(("Table", "Packed") if polling else ()))
     wrong = [name for name in texts if not isinstance(event.get(name), str)]
     wrong += [name for name in ("PhysicalResourceId",) if not isinstance(event.get(name, ""), str)]
+    for name, most in REPEATED.items():
+        text = event.get(name, "")
+        if name not in wrong and not (str(text).isprintable() and len(json.dumps(text)) <= most):
+            wrong.append(name)
     if not polling and "ResourceProperties" not in event:
         wrong.append("ResourceProperties")
     if "RequestType" not in wrong and event["RequestType"] not in ("Create", "Update", "Delete"):
         wrong.append("RequestType")
-    carried = event.get("CrHelperData")
-    if polling and not (
-        isinstance(carried, dict)
-        and all(isinstance(carried.get(name), int | float) for name in ("started", "deadline"))
-    ):
+    if polling and not _is_carried(event.get("CrHelperData")):
         wrong.append("CrHelperData")
     if wrong:
         raise InvalidEvent(
             f"Not an event of a custom resource: {', '.join(wrong)} is missing or not what it should be.",
             "Use the function's ARN as ServiceToken, or invoke it with an action.",
         )
+
+
+def _is_carried(data: Any) -> bool:
+    """Whether it is what a hand-over carries: moments and texts."""
+    if not isinstance(data, dict):
+        return False
+    moments = [data.get(name) for name in ("started", "deadline")] + [data.get("since", 0.0)]
+    texts = [data.get(name, "") for name in ("status", "waiting_for")]
+    return all(isinstance(each, int | float) and 0 <= each < LATEST for each in moments) and all(
+        isinstance(each, str) for each in texts
+    )
 
 
 def check_host(url: str) -> None:
@@ -382,7 +397,7 @@ class CustomResource(CfnResource):
             self._put_target(event, going_on, table)
         except (ClientError, BotoCoreError, SentinelError) as error:
             self.Status = "FAILED"
-            self.Reason = str(from_aws(error, "Setting up the polls", table))
+            self.Reason = str(from_aws(error, "events:PutRule and PutTargets", table))
             self.tell(self.Reason, level="ERROR", table=table)
             self._remove(name)
             return

@@ -13,6 +13,7 @@ from sentinel.ownership import Owner
 from sentinel.plan import Goal
 from sentinel.properties import Declaration, generated_suffix, read_properties
 from sentinel.provisioner import Outcome, Run, TableProvisioner
+from sentinel.schema import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -237,7 +238,7 @@ def _first_id(event: dict[str, Any]) -> str:
     """The id to answer with before the properties are read: on an update it never changes by accident."""
     properties = event["ResourceProperties"]
     name = properties.get("TableName") if isinstance(properties, dict) else None
-    return str(event.get("PhysicalResourceId") or (name if isinstance(name, str) and name else ""))
+    return str(event.get("PhysicalResourceId") or (name if isinstance(name, str) and NAME.fullmatch(name) else ""))
 
 
 def _carried(event: dict[str, Any]) -> dict[str, Any]:

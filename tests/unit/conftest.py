@@ -20,6 +20,13 @@ def outcome(record_property: Callable[[str, object], None]) -> Show:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    fuzzed = collected(terminalreporter, "fuzz")
+    if fuzzed:
+        terminalreporter.section("Bad input: cases made from the schemas, all done or refused as documented")
+    for what, counts in fuzzed.items():
+        terminalreporter.line(f"{what:34}{counts['cases']:>8} cases{counts['refused']:>8} refused")
+    if fuzzed:
+        terminalreporter.line(f"{'':34}{sum(int(counts['cases']) for counts in fuzzed.values()):>8} cases in all")
     rows = collected(terminalreporter, "outcome")
     if not rows:
         return

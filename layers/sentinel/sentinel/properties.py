@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from types import NoneType
-from typing import Annotated, Any, Literal, Union, get_args
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -39,13 +39,19 @@ from sentinel.schema import (
     TableSchema,
     TimeToLive,
     Warm,
+    fault_place,
     find_faults,
     refuse,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Existing = Literal["Adopt", "Fail", "TakeOver"]
 RemovalPolicy = Literal["Retain", "Delete"]
 WaitForIndexes = Literal["Active", "Detached"]
+MAX_LONG = 2**63 - 1  # of the API's type Long
+NOTHING = "a value is expected, nothing is given; remove the property instead"
 
 
 class _Cfn(Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
@@ -68,18 +74,18 @@ class _Projection(_Cfn, frozen=True):
 
 
 class _Provisioned(_Cfn, frozen=True):
-    read_capacity_units: Annotated[int, Meta(ge=0)]
-    write_capacity_units: Annotated[int, Meta(ge=0)]
+    read_capacity_units: Annotated[int, Meta(ge=0, le=MAX_LONG)]
+    write_capacity_units: Annotated[int, Meta(ge=0, le=MAX_LONG)]
 
 
 class _OnDemand(_Cfn, frozen=True):
-    max_read_request_units: int | None = None
-    max_write_request_units: int | None = None
+    max_read_request_units: Annotated[int, Meta(le=MAX_LONG)] | None = None
+    max_write_request_units: Annotated[int, Meta(le=MAX_LONG)] | None = None
 
 
 class _Warm(_Cfn, frozen=True):
-    read_units_per_second: int | None = None
-    write_units_per_second: int | None = None
+    read_units_per_second: Annotated[int, Meta(le=MAX_LONG)] | None = None
+    write_units_per_second: Annotated[int, Meta(le=MAX_LONG)] | None = None
 
 
 class _Insights(_Cfn, frozen=True):
@@ -212,14 +218,14 @@ def read_properties(
         refuse([f"Properties: an object is expected, {_kind(properties)} is given"], "")
         raise AssertionError  # refuse has raised
     declared, faults = _decode(properties)
-    failed = {re.split(r"[.\[:]", fault, maxsplit=1)[0] for fault in faults}
+    failed = {fault_place(fault) for fault in faults}
     schema, more = _build(declared, failed)
     named = bool(schema.table_name)
     if not named:
         generated = generated_name(schema, name_prefix, stack_id, logical_id)
         schema = msgspec.structs.replace(schema, table_name=generated)
     more += list(find_faults(schema))
-    faults += [fault for fault in dict.fromkeys(more) if re.split(r"[.\[:]", fault, maxsplit=1)[0] not in failed]
+    faults += [fault for fault in dict.fromkeys(more) if fault_place(fault) not in failed]
     refuse(faults, schema.table_name if named else "")
     limit = declared.service_timeout
     return Declaration(
@@ -271,16 +277,57 @@ def _decode(properties: dict[str, Any]) -> tuple[Properties, list[str]]:
             faults.append(_unknown(name))
             continue
         if value is None:
-            faults.append(f"{name}: a value is expected, nothing is given; remove the property instead")
+            faults.append(f"{name}: {NOTHING}")
             continue
+        kind = _FIELD_TYPES[name]
         try:
-            values[known.name] = msgspec.convert(value, _FIELD_TYPES[name], strict=False)
+            msgspec.json.encode(value)  # half of a surrogate pair is told here, not by whoever sends it on
+            made = msgspec.convert(value, kind, strict=False)
         except msgspec.ValidationError as error:
             text, _, path = str(error).partition(" - at `$")
-            faults.append(f"{name}{path.rstrip('`')}: {_readable(text)}")
+            path = path.rstrip("`")
+            choices = f"one of {', '.join(_choices(kind, path))} is expected" if text.startswith("Invalid enum") else ""
+            faults.append(f"{name}{path}: {choices or _readable(text)}")
         except RecursionError:
             faults.append(f"{name}: nested too deeply")
+        except UnicodeError:
+            faults.append(f"{name}: holds text that is no Unicode, half of a surrogate pair")
+        else:
+            nothing = [f"{place}: {NOTHING}" for place in _nothing(value, made, name)]
+            faults += nothing
+            if not nothing:
+                values[known.name] = made
     return Properties(**values), faults
+
+
+def _nothing(given: Any, made: Any, place: str) -> Iterator[str]:
+    """Where, inside of a property, a field is given with no value: msgspec reads null, and "null", as not given."""
+    if isinstance(made, Struct):
+        for each in msgspec.structs.fields(made):
+            name, inner = each.encode_name, getattr(made, each.name)
+            if name in given and inner is None:
+                yield f"{place}.{name}"
+            elif name in given:
+                yield from _nothing(given[name], inner, f"{place}.{name}")
+    elif isinstance(made, list):
+        for number, (one, other) in enumerate(zip(given, made, strict=True)):
+            yield from _nothing(one, other, f"{place}[{number}]")
+
+
+def _choices(kind: Any, path: str) -> tuple[Any, ...]:
+    """The values that are possible at a path below a type."""
+
+    def bare(kind: Any) -> Any:
+        while get_origin(kind) in (Annotated, Union, UnionType):
+            kind = next(inner for inner in get_args(kind) if inner is not NoneType)
+        return kind
+
+    for step in re.findall(r"\w+|\[", path):
+        if step == "[":
+            kind = get_args(bare(kind))[0]
+        elif not step.isdigit():
+            kind = next(each.type for each in msgspec.structs.fields(bare(kind)) if each.encode_name == step)
+    return get_args(bare(kind))
 
 
 def _unknown(name: str) -> str:
@@ -303,7 +350,6 @@ def _readable(text: str) -> str:
         ("Expected `int`", "a whole number is expected"),
         ("Expected `str`", "text is expected"),
         ("Expected", "expected"),
-        ("Invalid enum value", "not possible:"),
         (", got `array`", ", a list is given"),
         (", got `object`", ", an object is given"),
         (", got `str`", ", text is given"),

@@ -11,6 +11,7 @@ Limits and rules are those of the DynamoDB API reference and of the developer gu
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -30,6 +31,7 @@ RESERVED_TAGS = ("aws:", "sentinel:")
 # A table takes 50 tags; four of them are kept for who made it, who manages it and which indexes are ours.
 MAX_TAGS = 46
 MAX_POLICY_BYTES = 20 * 1024
+MAX_FAULTS, MAX_FAULT = 100, 300  # an error that is too large for the invoker tells nothing
 
 KeyType = Literal["S", "N", "B"]
 BillingMode = Literal["PAY_PER_REQUEST", "PROVISIONED"]
@@ -218,15 +220,29 @@ class TableSchema(Struct, frozen=True, kw_only=True):
 
 
 def refuse(faults: list[str], table: str) -> None:
-    """Raises `InvalidSchema` where there are faults; all in one message."""
-    if faults:
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise InvalidSchema(
-            f"{count} in the declaration of {table or 'the table'}, nothing was changed.",
-            f"Correct {'; '.join(faults)}.",
-            table=table,
-            faults=faults,
-        )
+    """Raises `InvalidSchema` where there are faults; all in one message, each of at most `MAX_FAULT` characters.
+    Of more than `MAX_FAULTS` the first are told, of each property one at least as far as that goes."""
+    if not faults:
+        return
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    if len(faults) > MAX_FAULTS:
+        firsts = {fault_place(fault): fault for fault in reversed(faults)}
+        told = list(dict.fromkeys([*firsts.values(), *faults]))[: MAX_FAULTS - 1]
+        faults = [*told, f"and {len(faults) - len(told)} more"]
+    # From the middle: a fault begins with its place and ends with the rule, and what is long is the name between.
+    half = MAX_FAULT // 2 - 1
+    faults = [fault if len(fault) <= MAX_FAULT else f"{fault[:half]}…{fault[-half:]}" for fault in faults]
+    raise InvalidSchema(
+        f"{count} in the declaration of {table[:255] or 'the table'}, nothing was changed.",
+        f"Correct {'; '.join(faults)}.",
+        table=table[:255],
+        faults=faults,
+    )
+
+
+def fault_place(fault: str) -> str:
+    """The property at whose path a fault is."""
+    return re.split(r"[.\[:]", fault, maxsplit=1)[0]
 
 
 # ------------------------------------------------------------------ named schemas
@@ -411,6 +427,8 @@ def _tag_faults(place: str, tags: dict[str, str]) -> Iterator[str]:
             yield f"{place}[{key}]: keys that begin with 'aws:' or 'sentinel:' are reserved"
         if not 1 <= len(key) <= 128 or len(value) > 256:
             yield f"{place}[{key[:40]}]: a key has 1 to 128 characters and a value at most 256"
+        if not all(unicodedata.category(each)[0] in "LZN" or each in "+-=._:/@" for each in key + value):
+            yield f"{place}[{key[:40]}]: key and value hold letters, digits, spaces and + - = . _ : / @, nothing else"
     if len(tags) > MAX_TAGS:
         yield f"{place}: {len(tags)} are more than the {MAX_TAGS} that a table has room for beside its owner's"
 
@@ -425,8 +443,9 @@ def _key_faults(schema: TableSchema) -> Iterator[str]:
         if len(set(names)) < len(names):
             yield f"{place}: a key names the attribute {names[0]!r} twice"
         for key in keys:
-            if not 1 <= len(key.name.encode()) <= 255:
-                yield f"{place}: a key attribute's name has 1 to 255 bytes, {key.name[:40]!r} has {len(key.name)}"
+            size = len(key.name.encode())
+            if not 1 <= size <= 255:
+                yield f"{place}: a key attribute's name has 1 to 255 bytes, {key.name[:40]!r} has {size}"
             if key.type not in ("S", "N", "B"):
                 yield f"{place}: the key attribute {key.name!r} has type {key.type!r}; S, N or B is possible"
             if kinds.setdefault(key.name, key.type) != key.type:

@@ -1,0 +1,104 @@
+"""The provisioner's and the planner's functions as they are deployed, their app.py, on the model of AWS."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import sys
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from engines import CREDENTIALS, ROOT
+from model_aws import FakeAWS
+from table_state import Timing
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import pytest
+
+REMAINING = 900.0
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:sentinel-provisioner"
+
+
+class Context:
+    """Lambda's, on the clock of the model."""
+
+    aws_request_id = "request"
+    function_name = "sentinel-provisioner"
+    memory_limit_in_mb = 256
+    invoked_function_arn = ARN
+
+    def __init__(self, aws: FakeAWS) -> None:
+        self._clock, self._end = aws.clock, aws.clock() + REMAINING
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._end - self._clock()) * 1000)
+
+
+class TableFunctions:
+    """Both functions in a region of their own. `answers` is what was sent to ResponseURLs: URL and body."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, timing: Timing | None = None, **environment: str) -> None:
+        self.aws = FakeAWS(timing=timing)
+        self.answers: list[tuple[str, bytes]] = []
+        for name, value in {
+            **CREDENTIALS,
+            "SENTINEL_TABLE_PREFIX": "",
+            "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
+            # A logger of its own: what another test had it write to is gone.
+            "POWERTOOLS_SERVICE_NAME": f"sentinel-{uuid.uuid4().hex}",
+            **environment,
+        }.items():
+            monkeypatch.setenv(name, value)
+        self._planner = _load("table_planner", monkeypatch)
+        self._provisioner = _load("table_provisioner", monkeypatch)
+        for module in (self._planner, self._provisioner):
+            # They take client, clock and sleep as arguments; the functions leave these to their defaults.
+            on_model = partial(
+                module.TableProvisioner,
+                kms=self.aws.client("kms"),
+                clock=self.aws.clock,
+                sleep=self.aws.clock.sleep,
+            )
+            monkeypatch.setattr(module, "TableProvisioner", on_model)
+            monkeypatch.setattr(module, "client", self.aws.client())
+            for handler in logging.getLogger(module.logger.service).handlers:
+                if isinstance(handler, logging.StreamHandler):
+                    handler.setStream(sys.stdout)
+        self._provisioner._events.append(self.aws.client("events"))
+        self.resource = self._provisioner.resource
+        self.resource._sender = self._send
+        self.resource._clock = self.resource._create_func.__self__._clock = self.aws.clock
+
+    def _send(self, url: str, body: bytes) -> int:
+        self.answers.append((url, body))
+        return 200
+
+    def plan(self, event: Any) -> Any:
+        """The planner, invoked."""
+        return json.loads(json.dumps(self._planner.handler(event, Context(self.aws))))
+
+    def provision(self, event: Any) -> Any:
+        """The provisioner, invoked: directly, by CloudFormation or by a rule."""
+        return json.loads(json.dumps(self._provisioner.handler(event, Context(self.aws))))
+
+    def forget(self) -> None:
+        """A region as on its first day, and an execution environment that has answered nothing yet."""
+        self.answers.clear()
+        self.aws.journal.clear()
+        self.aws.tables.tables.clear()
+        self.aws.rules.rules.clear()
+        self.resource._answers.clear()
+
+
+def _load(function: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # where msgspec looks for the types of its events
+    spec.loader.exec_module(module)
+    return module
