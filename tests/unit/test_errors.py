@@ -15,7 +15,10 @@ from botocore.exceptions import (
 )
 from sentinel import errors
 from sentinel.errors import (
+    EVENTS_RULES,
+    KMS_RULES,
     RULES,
+    SERVICES,
     AccessDenied,
     OperationRefused,
     RequestNotFound,
@@ -219,6 +222,74 @@ def test_what_stops_a_deploy_says_what_to_do(
 ) -> None:
     if verdict is not DONE:
         assert len(classify(client_error(code, message))[2]) > 20, kind
+
+
+# (operation, code, message, status, verdict, error, what to do)
+ELSEWHERE: list[tuple[str, str, str, int, Verdict, type[SentinelError], str]] = [
+    ("events:PutRule", "AccessDeniedException", "not authorized to perform: events:PutRule", 400, FATAL, AccessDenied,
+     "sentinel-poll-"),
+    ("events:PutRule", "ExpiredTokenException", "The security token … is expired", 400, FATAL, AccessDenied,
+     "credentials"),
+    ("events:PutTargets", "ThrottlingException", "Rate exceeded", 400, RETRY, Throttled, "EventBridge"),
+    ("events:PutRule", "ConcurrentModificationException", "Rule r was modified concurrently", 400, RETRY, Throttled,
+     "same rule"),
+    ("events:PutRule", "LimitExceededException", "The requested resource exceeds the maximum number allowed.", 400,
+     FATAL, OperationRefused, "rules of the default event bus"),
+    ("events:PutTargets", "ResourceNotFoundException", "Rule r does not exist on EventBus default.", 400, RETRY,
+     OperationRefused, "made anew"),
+    ("events:PutRule", "InternalException", "", 500, RETRY, ServiceUnavailable, "EventBridge failed"),
+    ("events:PutRule", "InternalFailure", "", 500, RETRY, ServiceUnavailable, "EventBridge failed"),
+    ("events:PutRule", "SomethingNew", "", 503, RETRY, ServiceUnavailable, "EventBridge failed"),
+    ("events:PutTargets", "ValidationException", "JSON syntax error in input", 400, FATAL, OperationRefused, "names"),
+    ("kms:DescribeKey", "AccessDeniedException", "not authorized to perform: kms:DescribeKey", 400, FATAL, AccessDenied,
+     "kms:DescribeKey"),
+    ("kms:DescribeKey", "UnrecognizedClientException", "… token … is invalid.", 400, FATAL, AccessDenied,
+     "credentials"),
+    ("kms:DescribeKey", "ThrottlingException", "You have exceeded the rate", 400, RETRY, Throttled, "KMS"),
+    ("kms:DescribeKey", "NotFoundException", "Alias a is not found.", 400, FATAL, OperationRefused, "KMSMasterKeyId"),
+    ("kms:DescribeKey", "InvalidArnException", "a is not a valid ARN", 400, FATAL, OperationRefused, "KMSMasterKeyId"),
+    ("kms:DescribeKey", "KMSInternalException", "", 500, RETRY, ServiceUnavailable, "KMS failed"),
+    ("kms:DescribeKey", "DependencyTimeoutException", "", 503, RETRY, ServiceUnavailable, "KMS failed"),
+    ("kms:DescribeKey", "SomethingNew", "", 400, FATAL, OperationRefused, "names"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "message", "status", "verdict", "kind", "way_out"),
+    ELSEWHERE,
+    ids=[f"{row[0]} {row[1]}" for row in ELSEWHERE],
+)
+def test_what_eventbridge_and_kms_say_is_told_in_their_own_terms(
+    operation: str, code: str, message: str, status: int, verdict: Verdict, kind: type[SentinelError], way_out: str
+) -> None:
+    error = client_error(code, message, status)
+    raised = from_aws(error, operation, "orders")
+    assert type(raised) is kind
+    assert way_out in raised.suggestion
+    assert "DynamoDB" not in raised.suggestion
+    assert not any(word in raised.suggestion for word in ("TableNamePrefix", "table's", "tables"))
+    assert raised.context == {"operation": operation, "table": "orders", "aws_code": code}
+    assert classify(error, operation.partition(":")[0])[0] == verdict
+    if operation.startswith("kms"):  # a deploy's loop sees a key's error among the table's
+        assert classify(error)[0] == verdict
+
+
+@pytest.mark.parametrize(("service", "rules"), [("events", EVENTS_RULES), ("kms", KMS_RULES)])
+def test_every_rule_of_another_service_is_met_too(service: str, rules: tuple[errors.Rule, ...]) -> None:
+    met = {
+        classify(client_error(code, message, status), service)[2]
+        for operation, code, message, status, *_ in ELSEWHERE
+        if operation.startswith(service)
+    }
+    assert {rule.suggestion for rule in rules} <= met
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_endpoint_that_cannot_be_reached_is_told_with_its_own_way_out(service: str) -> None:
+    raised = from_aws(EndpointConnectionError(endpoint_url=ENDPOINT), f"{service}:Any", "orders")
+    assert type(raised) is ServiceUnavailable
+    assert SERVICES[service].name in raised.suggestion
+    assert ("DynamoDBEndpointUrl" in raised.suggestion) == (service == "dynamodb")
 
 
 ENDPOINT = "http://127.0.0.1:1"

@@ -166,7 +166,7 @@ class Verdict(Enum):
 
 
 class Rule(NamedTuple):
-    """A row of the table: what matches (regular expressions, any case), and what it means."""
+    """A row of a table: what matches (regular expressions, any case), and what it means."""
 
     code: str
     message: str
@@ -174,6 +174,21 @@ class Rule(NamedTuple):
     error: type[SentinelError]
     suggestion: str
 
+
+BAD_CREDENTIALS = Rule(
+    "UnrecognizedClientException|InvalidClientTokenId|InvalidSignatureException|ExpiredToken.*|"
+    "MissingAuthenticationToken.*|IncompleteSignature.*|SignatureDoesNotMatch",
+    "",
+    Verdict.FATAL,
+    AccessDenied,
+    "Check the credentials: they are missing, expired or for another account.",
+)
+THROTTLING = (
+    "Throttling.*|ThrottledException|RequestLimitExceeded|TooManyRequests.*|"
+    "ProvisionedThroughputExceeded.*|RequestThrottled.*|SlowDown"
+)
+OWN_SIDE = "InternalServerError|InternalFailure|ServiceUnavailable.*|ServerError|InternalError|5\\d\\d"
+ANYTHING_ELSE = Rule("", "", Verdict.FATAL, OperationRefused, "Correct what the service names, then deploy again.")
 
 # First match wins. Sources: the DynamoDB API reference's error lists, the developer
 # guide's quota pages, and the messages that DynamoDB really sends (the tests quote them).
@@ -193,14 +208,7 @@ RULES: tuple[Rule, ...] = (
         "Allow the function's role this operation on the table: its name must begin with TableNamePrefix,"
         " and a customer key must allow the role too.",
     ),
-    Rule(
-        "UnrecognizedClientException|InvalidClientTokenId|InvalidSignatureException|ExpiredToken.*|"
-        "MissingAuthenticationToken.*|IncompleteSignature.*|SignatureDoesNotMatch",
-        "",
-        Verdict.FATAL,
-        AccessDenied,
-        "Check the credentials: they are missing, expired or for another account.",
-    ),
+    BAD_CREDENTIALS,
     Rule(
         "ThrottlingException",
         "modified within the previous \\d+ milliseconds",
@@ -209,15 +217,14 @@ RULES: tuple[Rule, ...] = (
         "DynamoDB takes the next change of this setting after some seconds; try again then.",
     ),
     Rule(
-        "Throttling.*|ThrottledException|RequestLimitExceeded|TooManyRequests.*|"
-        "ProvisionedThroughputExceeded.*|RequestThrottled.*|SlowDown",
+        THROTTLING,
         "",
         Verdict.RETRY,
         Throttled,
         "Try again in a moment; if it lasts, raise the table's capacity or the account's limits.",
     ),
     Rule(
-        "InternalServerError|InternalFailure|ServiceUnavailable.*|ServerError|InternalError|5\\d\\d",
+        OWN_SIDE,
         "",
         Verdict.RETRY,
         ServiceUnavailable,
@@ -326,8 +333,97 @@ RULES: tuple[Rule, ...] = (
         TableNotFound,
         "Check the table's name and the region, and that its stack is deployed.",
     ),
-    Rule("", "", Verdict.FATAL, OperationRefused, "Correct what the service names, then deploy again."),
+    ANYTHING_ELSE,
 )
+
+# The API references of EventBridge and KMS: the errors of the calls that the provisioner makes there.
+EVENTS_RULES: tuple[Rule, ...] = (
+    Rule(
+        "AccessDenied.*|UnauthorizedOperation|NotAuthorized",
+        "",
+        Verdict.FATAL,
+        AccessDenied,
+        "Allow the provisioner's role this operation on the rules sentinel-poll-*: its own policy does, a permissions"
+        " boundary or an organization's policy must not forbid it.",
+    ),
+    BAD_CREDENTIALS,
+    Rule(THROTTLING, "", Verdict.RETRY, Throttled, "EventBridge takes only so many calls a second: deploy again."),
+    Rule(
+        "ConcurrentModificationException",
+        "",
+        Verdict.RETRY,
+        Throttled,
+        "Something else changes the same rule at this moment: deploy again.",
+    ),
+    Rule(
+        "LimitExceededException",
+        "",
+        Verdict.FATAL,
+        OperationRefused,
+        "A quota of EventBridge is used up, mostly the rules of the default event bus: raise it or remove rules that"
+        " are not needed, then deploy again.",
+    ),
+    Rule(
+        "ResourceNotFoundException",
+        "",
+        Verdict.RETRY,
+        OperationRefused,
+        "The rule is gone: deploy again, and it is made anew.",
+    ),
+    Rule(
+        f"InternalException|{OWN_SIDE}",
+        "",
+        Verdict.RETRY,
+        ServiceUnavailable,
+        "EventBridge failed on its side; deploy again in a moment.",
+    ),
+    ANYTHING_ELSE,
+)
+KMS_RULES: tuple[Rule, ...] = (
+    Rule(
+        "AccessDenied.*|UnauthorizedOperation|NotAuthorized",
+        "",
+        Verdict.FATAL,
+        AccessDenied,
+        "Allow the function's role kms:DescribeKey on the key (KmsKeyArn does), in the key's own policy too; or declare"
+        " the key by its ARN, which needs no look.",
+    ),
+    BAD_CREDENTIALS,
+    Rule(THROTTLING, "", Verdict.RETRY, Throttled, "KMS takes only so many calls a second: deploy again."),
+    Rule(
+        "NotFoundException|InvalidArnException",
+        "",
+        Verdict.FATAL,
+        OperationRefused,
+        "Check KMSMasterKeyId and the region: KMS has no such key or alias there.",
+    ),
+    Rule(
+        f"KMSInternalException|DependencyTimeoutException|{OWN_SIDE}",
+        "",
+        Verdict.RETRY,
+        ServiceUnavailable,
+        "KMS failed on its side; deploy again in a moment.",
+    ),
+    ANYTHING_ELSE,
+)
+
+
+class Service(NamedTuple):
+    """What is particular to a service: its name, its table of errors, and how it is reached from within a VPC."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    reached: str
+
+
+# By the prefix of IAM's actions.
+SERVICES = {
+    "dynamodb": Service(
+        "DynamoDB", RULES, "(a VPC needs DynamoDB's gateway endpoint), the region and DynamoDBEndpointUrl"
+    ),
+    "events": Service("EventBridge", EVENTS_RULES, "(a VPC needs EventBridge's interface endpoint) and the region"),
+    "kms": Service("KMS", KMS_RULES, "(a VPC needs KMS's interface endpoint) and the region"),
+}
 
 
 def aws_code(error: BaseException) -> str:
@@ -337,20 +433,21 @@ def aws_code(error: BaseException) -> str:
     return type(error).__name__
 
 
-def classify(error: BaseException) -> tuple[Verdict, type[SentinelError], str]:
-    """(verdict, this package's error, suggestion) for what boto3 raised.
+def classify(error: BaseException, service: str = "dynamodb") -> tuple[Verdict, type[SentinelError], str]:
+    """(verdict, this package's error, suggestion) for what boto3 raised; `service` is one of `SERVICES`.
 
     An error that is not boto3's is FATAL and OperationRefused: a fault of ours must not be
     retried for an hour.
     """
+    asked = SERVICES[service]
     if isinstance(error, ClientError):
         detail: Mapping[str, object] = error.response.get("Error", {})
         code, message = aws_code(error), str(detail.get("Message") or detail.get("message") or "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        for rule in RULES:
+        for rule in asked.rules:
             if re.fullmatch(rule.code or ".*", code, re.IGNORECASE) and re.search(rule.message, message, re.IGNORECASE):
-                if rule is RULES[-1] and status >= 500:
-                    return Verdict.RETRY, ServiceUnavailable, "DynamoDB failed on its side; try again in a moment."
+                if rule is ANYTHING_ELSE and status >= 500:
+                    return Verdict.RETRY, ServiceUnavailable, f"{asked.name} failed on its side; try again in a moment."
                 return rule.verdict, rule.error, rule.suggestion
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return Verdict.FATAL, AccessDenied, "Give the process AWS credentials."
@@ -360,8 +457,7 @@ def classify(error: BaseException) -> tuple[Verdict, type[SentinelError], str]:
         return (
             Verdict.RETRY,
             ServiceUnavailable,
-            "The endpoint cannot be reached: check the network (a VPC needs DynamoDB's gateway endpoint),"
-            " the region and DynamoDBEndpointUrl.",
+            f"The endpoint cannot be reached: check the network {asked.reached}.",
         )
     return Verdict.FATAL, OperationRefused, ""
 
@@ -369,12 +465,14 @@ def classify(error: BaseException) -> tuple[Verdict, type[SentinelError], str]:
 def from_aws(error: BaseException, operation: str, table: str) -> SentinelError:
     """What boto3 raised, as one of this package's errors; raise it `from` the original.
 
-    The service's own message is kept (it names the parameter at fault); `context` gets
+    `operation` is DynamoDB's (`UpdateTable`), or another service's with the prefix of IAM's actions
+    (`events:PutRule`). The service's own message is kept (it names the parameter at fault); `context` gets
     `operation`, `table` and `aws_code`.
     """
     if isinstance(error, SentinelError):
         return error
-    _, kind, suggestion = classify(error)
+    prefix = operation.partition(":")[0]
+    _, kind, suggestion = classify(error, prefix if prefix in SERVICES else "dynamodb")
     if isinstance(error, ClientError):
         said = str(error.response.get("Error", {}).get("Message") or aws_code(error))
     elif isinstance(error, BotoCoreError):
