@@ -162,6 +162,16 @@ def test_the_deadline_leaves_no_rule_and_one_answer_that_says_what_happens_now(s
     assert set(slow.aws.indexes().values()) == {"ACTIVE"}
 
 
+def test_a_refusal_that_lasts_to_the_deadline_is_what_the_answer_names(cfn: Deployment) -> None:
+    cfn.deploy(declare())
+    cfn.aws.faults.always("UpdateTable", error="in use")
+    outcome = cfn.deploy(declare(FOUR[0], TimeoutSeconds=600), rollback=False)
+    assert outcome.status == "UPDATE_FAILED"
+    assert cfn.polls() > 0
+    assert outcome.reasons[0].startswith("OPERATION_REFUSED: UpdateTable on orders: Attempt to change a resource")
+    cfn.rest()
+
+
 def test_service_timeout_bounds_the_deadline(slow: Deployment) -> None:
     slow.deploy(declare())
     began = slow.aws.clock()
@@ -509,6 +519,17 @@ def test_faults_that_last_end_a_polled_deletion_at_its_deadline() -> None:
         outcome = cfn.stack.remove()
         assert outcome.status == "DELETE_FAILED"
         assert "orders could not be deleted in time: THROTTLED: DescribeTable on orders" in outcome.reasons[0]
+        cfn.aws.faults.clear()
+        cfn.rest()
+
+
+def test_a_polled_deletion_that_cannot_tell_whose_it_is_ends_at_its_deadline() -> None:
+    with Deployment(timing=Timing(deleting=900.0)) as cfn:
+        cfn.deploy(declare(TimeoutSeconds=600, **DELETE))
+        cfn.aws.faults.on("DescribeRule", nth=4, times=float("inf"), error="throttled")
+        outcome = cfn.stack.remove()
+        assert outcome.status == "DELETE_FAILED"
+        assert outcome.reasons[0].startswith("THROTTLED: events:DescribeRule on orders")
         cfn.aws.faults.clear()
         cfn.rest()
 
