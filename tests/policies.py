@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
 from engines import ROOT
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from sentinel_sam.template import parse
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 KEY = "key/0a1b2c3d-0000-4000-8000-000000000001"
 REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-
+DOMAINS = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
+# IAM's condition operators, as far as the template uses them; another one is a KeyError.
+OPERATORS: dict[str, Callable[[str, str], bool]] = {"StringEquals": str.__eq__, "StringLike": fnmatchcase}
 
 TEMPLATE: dict[str, Any] = parse((ROOT / "template.yaml").read_text(), "template.yaml")
 NOTHING = object()
@@ -46,10 +52,18 @@ class Roles:
                 found.append({**statement, **lists})
         return found
 
-    def allows(self, role: str, action: str, resource: str) -> bool:
-        """Whether the role may; conditions, which moto does not evaluate, are taken as met."""
-        bare = [{k: v for k, v in s.items() if k != "Condition"} for s in self.statements(role)]
-        policy = IAMPolicy({"policy_document": json.dumps({"Version": "2012-10-17", "Statement": bare})})
+    def allows(self, role: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
+        """Whether the role may; `context` has the request's condition keys (`kms:ViaService`).
+
+        Conditions are evaluated here, since moto does not know them: a statement whose conditions are not met does
+        not apply.
+        """
+        applying = [
+            {name: value for name, value in statement.items() if name != "Condition"}
+            for statement in self.statements(role)
+            if _met(statement.get("Condition", {}), context or {})
+        ]
+        policy = IAMPolicy({"policy_document": json.dumps({"Version": "2012-10-17", "Statement": applying})})
         return policy.is_action_permitted(action, resource) is PermissionResult.PERMITTED
 
     def granted(self, role: str, *services: str) -> set[str]:
@@ -73,6 +87,15 @@ class Roles:
             case {"Fn::GetAtt": [group, "Arn"]}:
                 return self.arn("logs", f"log-group:{group}:*")
         return {name: each for name, v in value.items() if (each := self._resolve(v)) is not NOTHING}
+
+
+def _met(conditions: dict[str, dict[str, Any]], context: Mapping[str, str]) -> bool:
+    """All operators and keys have to be met, each by one of its values; a key that the request has not, is not met."""
+    return all(
+        key in context and any(OPERATORS[operator](context[key], wanted) for wanted in _list(values))
+        for operator, keys in conditions.items()
+        for key, values in keys.items()
+    )
 
 
 def _list(value: Any) -> list[str]:

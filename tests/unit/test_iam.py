@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lifecycle import FAST, LIFE, live
-from policies import KEY, REGIONS, Roles
+from policies import DOMAINS, KEY, REGIONS, TEMPLATE, Roles
 from provisioner_function import Deployment
 from provisioning import declare, index
 
@@ -117,3 +117,41 @@ def test_no_resource_is_a_wildcard_but_the_traces(role: str) -> None:
 def test_without_a_customer_key_no_role_has_a_statement_of_kms(role: str) -> None:
     assert Roles(key=False).granted(role, "kms") == set()
     assert Roles(key=True).granted(role, "kms") != set()
+
+
+# What DynamoDB asks of a key with the rights of its caller: all of it for tables, kms:Decrypt for items.
+ASKED_FOR_TABLES = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom")
+
+
+@pytest.mark.parametrize("partition", REGIONS)
+@pytest.mark.parametrize(
+    ("role", "actions"), [("TableProvisionerRole", ASKED_FOR_TABLES), *((role, ("kms:Decrypt",)) for role in RECORDS)]
+)
+def test_a_customer_key_is_used_through_dynamodb_of_the_region_only(
+    role: str, actions: tuple[str, ...], partition: str
+) -> None:
+    roles = Roles(partition, key=True)
+    key, region, domain = roles.arn("kms", KEY), roles.region, DOMAINS[partition]
+
+    def allowed(**context: str) -> set[str]:
+        said = {f"kms:{name}": value for name, value in context.items()}
+        return {action for action in ASKED_FOR_TABLES if roles.allows(role, action, key, said)}
+
+    assert allowed(ViaService=f"dynamodb.{region}.{domain}") == set(actions)
+    for elsewhere in (f"s3.{region}.{domain}", f"dynamodb.eu-west-9.{domain}", f"xdynamodb.{region}.{domain}", ""):
+        assert allowed(ViaService=elsewhere) == set()
+    assert allowed() == set()  # a call of the role's own to KMS
+    assert allowed(CallerAccount=roles.account) == set()
+
+
+def test_the_planner_cannot_use_the_key_at_all() -> None:
+    roles = Roles(key=True)
+    through = {"kms:ViaService": f"dynamodb.{roles.region}.amazonaws.com"}
+    assert not any(roles.allows("TablePlannerRole", each, roles.arn("kms", KEY), through) for each in ASKED_FOR_TABLES)
+
+
+@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *RECORDS])
+def test_only_lambda_can_take_a_role(role: str) -> None:
+    """Nobody is let past a function to its table."""
+    (trusted,) = [TEMPLATE["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]]
+    assert trusted == {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
