@@ -8,15 +8,35 @@ import pytest
 from deployment import build
 from engines import DynamoDBLocal, MiniStack
 from hypothesis import settings
+from redaction import PRINTED, breach, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # `make soak`: property tests that leave the number of examples to the profile look a hundred times as far.
 settings.register_profile("soak", max_examples=10_000, deadline=None)
+
+
+@pytest.fixture(autouse=True)
+def redacted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In no test a log line may hold a secret, at no level: see redaction.py."""
+    monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", "DEBUG")
+    with watched() as watch:
+        yield
+    assert not watch.breaches
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Nor may what a function prints."""
+    report = yield
+    printed = map(breach, PRINTED.findall(report.capstdout)) if call.when == "call" and report.passed else ()
+    if found := list(filter(None, printed)):
+        report.outcome, report.longrepr = "failed", f"printed: {found}"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,16 @@ REMAINING = 900.0
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:sentinel-provisioner"
 
 
+class Stdout:
+    """What standard output is when something is written: powertools keeps what it was at its import."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 class Context:
     """Lambda's, on the clock of the model."""
 
@@ -53,8 +63,8 @@ class TableFunctions:
             **environment,
         }.items():
             monkeypatch.setenv(name, value)
-        self._planner = _load("table_planner", monkeypatch)
-        self._provisioner = _load("table_provisioner", monkeypatch)
+        self._planner = load("table_planner", monkeypatch)
+        self._provisioner = load("table_provisioner", monkeypatch)
         for module in (self._planner, self._provisioner):
             # They take client, clock and sleep as arguments; the functions leave these to their defaults.
             on_model = partial(
@@ -67,7 +77,7 @@ class TableFunctions:
             monkeypatch.setattr(module, "client", self.aws.client())
             for handler in logging.getLogger(module.logger.service).handlers:
                 if isinstance(handler, logging.StreamHandler):
-                    handler.setStream(sys.stdout)
+                    handler.stream = Stdout()
         self._provisioner._events.append(self.aws.client("events"))
         self.resource = self._provisioner.resource
         self.resource._sender = self._send
@@ -94,7 +104,8 @@ class TableFunctions:
         self.resource._answers.clear()
 
 
-def _load(function: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def load(function: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """functions/<function>/app.py as a module of its own."""
     spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
     assert spec is not None
     assert spec.loader is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from sentinel.properties import read_properties
 from sentinel.provisioner import CLIENT_CONFIG, TableProvisioner
 from sentinel.schema import NAME
 
+# At DEBUG, botocore logs whole bodies and headers, and with them policies, tags and credentials.
+logging.getLogger("botocore").setLevel(logging.INFO)
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
 logger = Logger()
 client = boto3.client("dynamodb", config=CLIENT_CONFIG)

@@ -13,9 +13,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import os
 import re
 import ssl
+import sys
 import time
 import zlib
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import DEFAULT_CA_BUNDLE
 from crhelper import CfnResource
-from sentinel.errors import InvalidEvent, SentinelError, ServiceUnavailable, TableConflict, from_aws
+from sentinel.errors import InvalidEvent, SentinelError, ServiceUnavailable, TableConflict, aws_code, from_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +45,9 @@ MAX_UNPACKED = 1_000_000  # bytes; CloudFormation's own limit for a template
 # A poll this long after its deadline belongs to a request that died without removing its rule.
 STALE_SECONDS = 3600.0
 ANSWERS_KEPT = 100
+# At DEBUG crhelper logs whole events, and its errors come with texts that may hold anything; what is to be told, `tell`
+# is told. Its constructor sets botocore's and urllib3's loggers, which know URLs and bodies, to ERROR.
+logging.getLogger("crhelper").setLevel(logging.CRITICAL)
 # Properties that are applied before the hand-over: a policy alone may be larger than a target's input.
 NOT_CARRIED = ("Tags", "ResourcePolicy", "ContributorInsightsSpecification", "KinesisStreamSpecification")
 
@@ -245,13 +250,7 @@ class CustomResource(CfnResource):
         except SentinelError as error:
             self.Status, self.Reason = "FAILED", str(error)
         except Exception as error:
-            # A fault of ours: its text may hold property values, so only its kind and place are told.
-            frame = error.__traceback__
-            while frame and frame.tb_next:
-                frame = frame.tb_next
-            place = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else "?"
-            self.Status = "FAILED"
-            self.Reason = f"INTERNAL_ERROR: {type(error).__name__} in {place}. Please report this."
+            self.Status, self.Reason = "FAILED", _fault_of_ours(error)
         if self.Status == "FAILED":
             facts = {"detached": "FAILED"} if self._event.get("Detached") else {}
             self.tell(self.Reason, level="ERROR", **facts)
@@ -285,6 +284,9 @@ class CustomResource(CfnResource):
         """Logs go to a group of the stack's own and need no waiting for."""
 
     def _send(self, status: str | None = None, reason: str = "", **_: Any) -> None:
+        if status and (error := sys.exception()):  # crhelper's last resort, with the error's own text as `reason`
+            reason = _fault_of_ours(error)
+            self.tell(reason, level="ERROR")
         if self._answered:
             return
         body = {
@@ -304,6 +306,7 @@ class CustomResource(CfnResource):
         self._deliver(self._response_url, text)
 
     def _deliver(self, url: str, answer: bytes) -> None:
+        self._delivered = False  # also where sending fails in a way that nobody thought of
         code = self._sender(url, answer)
         self._delivered = 0 < code < 500
         body = json.loads(answer)
@@ -400,7 +403,11 @@ class CustomResource(CfnResource):
             self._put_target(event, going_on, table)
         except (ClientError, BotoCoreError, SentinelError) as error:
             self.Status = "FAILED"
-            self.Reason = str(from_aws(error, "events:PutRule and PutTargets", table))
+            calls = "events:PutRule and PutTargets"
+            refusal = from_aws(error, calls, table)
+            # EventBridge may quote the target's input, and with it the ResponseURL.
+            quotes = "ResponseURL" in str(refusal) or event["ResponseURL"] in str(refusal)
+            self.Reason = f"{refusal.code}: {calls} on {table}: {aws_code(error)}." if quotes else str(refusal)
             self.tell(self.Reason, level="ERROR", table=table)
             self._remove(name)
             return
@@ -445,6 +452,15 @@ class CustomResource(CfnResource):
                     raise from_aws(error, "events:RemoveTargets", must) from error
                 # A rule without a target fires at nothing; it goes with the next deploy of this resource.
                 self.tell(f"rule {name} could not be removed: {type(error).__name__}", level="ERROR")
+
+
+def _fault_of_ours(error: BaseException) -> str:
+    """Its text may hold property values, so only its kind and place are told."""
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else "?"
+    return f"INTERNAL_ERROR: {type(error).__name__} in {place}. Please report this."
 
 
 def _fit(body: dict[str, Any], reason: str) -> bytes:

@@ -48,7 +48,7 @@ from sentinel.table import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -71,6 +71,9 @@ MAX_FAILURES = 7
 # A wait is told in the log when it begins, then once in so many seconds.
 PROGRESS_SECONDS = 60.0
 MAX_REPEATS = 3
+# Parameters whose values a refusal does not repeat, from so many characters on: shorter ones are parts of any word.
+FREE_TEXT = ("Tags", "Policy", "ResourcePolicy")
+SHORTEST_SECRET = 4
 
 # botocore's own retries carry short faults; the timeouts keep one call below any deadline of ours.
 CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
@@ -228,7 +231,7 @@ class TableProvisioner:
         try:
             answer: dict[str, Any] = getattr(self._client, METHODS[operation])(**params)
         except (ClientError, BotoCoreError) as error:
-            raise from_aws(error, operation, table) from error
+            raise _discreet(from_aws(error, operation, table), params) from error
         return answer
 
     def _describe(self, name: str) -> dict[str, Any] | None:
@@ -428,6 +431,28 @@ class TableProvisioner:
             why = "no tag says that this resource made it" if delete else "RemovalPolicy is Retain"
         self._tell(f"{table.name} stays: {why}", table=table.name)
         return ""
+
+
+def _discreet(refusal: SentinelError, params: dict[str, Any]) -> SentinelError:
+    """The refusal without what tags and policies hold: the service quotes what it refuses, and a template's NoEcho
+    value may be in there."""
+
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, dict | list):
+            for inner in value.values() if isinstance(value, dict) else value:
+                yield from texts(inner)
+        elif isinstance(value, str):
+            yield value
+
+    secret = {tag["Value"] for tag in params.get("Tags", ())}
+    for policy in filter(None, (params.get("Policy"), params.get("ResourcePolicy"))):
+        secret |= {policy, *texts(json.loads(policy))}
+    names = set(texts({name: value for name, value in params.items() if name not in FREE_TEXT}))
+    message = refusal.message
+    for text in sorted(secret - names, key=len, reverse=True):
+        if len(text) >= SHORTEST_SECRET:
+            message = message.replace(text, "…")
+    return refusal if message == refusal.message else type(refusal)(message, refusal.suggestion, **refusal.context)
 
 
 METHODS = {
