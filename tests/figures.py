@@ -26,3 +26,22 @@ def collected(terminalreporter: Any, table: str) -> dict[str, dict[str, str]]:
     for row, column, cell in cells:
         rows.setdefault(row, {})[column] = cell
     return rows
+
+
+def print_outcomes(terminalreporter: Any, table: str, title: str) -> None:
+    """What each call came to with each error: the errors of one outcome together; cells and gaps are counted."""
+    rows = collected(terminalreporter, table)
+    if not rows:
+        return
+    terminalreporter.section(title)
+    columns = {error for errors in rows.values() for error in errors}
+    for call, errors in rows.items():
+        terminalreporter.line(call)
+        by_outcome: dict[str, list[str]] = {}
+        for error in sorted(columns):
+            by_outcome.setdefault(errors.get(error, "NOT TRIED"), []).append(error)
+        for told, those in by_outcome.items():
+            terminalreporter.line(f"    {told}: {'; '.join(those)}")
+    cells = sum(map(len, rows.values()))
+    empty = len(rows) * len(columns) - cells
+    terminalreporter.line(f"{len(rows)} calls x {len(columns)} errors and moments: {cells} cells, {empty} empty")

@@ -52,6 +52,11 @@ def lose_request() -> Fault:
     return Fault(reaches_the_engine=False)
 
 
+def stay_silent(seconds: float, *, effect: bool) -> Fault:
+    """Nothing is heard for so long, then the connection is closed; the effect happens before, or not at all."""
+    return Fault(reaches_the_engine=effect, then=lambda: time.sleep(seconds))
+
+
 def refuse(code: str, message: str = "", status: int = 400) -> Fault:
     """The engine is not asked; the client gets this error."""
     return Fault(reaches_the_engine=False, answer=(status, _error(code, message)))

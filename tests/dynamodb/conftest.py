@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from figures import collected
+from figures import collected, print_outcomes
 from records import KINDS, Kind, make_table
 from wire import Wire
 
@@ -67,6 +67,12 @@ def load(record_property: Callable[[str, object], None]) -> Show:
     return lambda circumstances, action, told: record_property("load", (circumstances, action, told))
 
 
+@pytest.fixture
+def outcome(record_property: Callable[[str, object], None]) -> Show:
+    """Keeps what a failing call of a record function came to."""
+    return lambda call, error, told: record_property("functions", (call, error, told))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     rows = collected(terminalreporter, "requests")
     if rows:
@@ -80,3 +86,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for circumstances, actions in rows.items():
         for action, told in actions.items():
             terminalreporter.line(f"{circumstances:18}{action:10}{told}")
+    print_outcomes(
+        terminalreporter, "functions", "Functions' actions x errors: what each class of error comes to, once and always"
+    )

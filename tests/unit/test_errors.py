@@ -61,6 +61,7 @@ SAID: list[tuple[str, str, Verdict, type[SentinelError]]] = [
     ),
     ("RequestLimitExceeded", "Throughput exceeds the current throughput limit for your account.", RETRY, Throttled),
     ("ProvisionedThroughputExceededException", "The level of configured …", RETRY, Throttled),
+    ("TransactionConflictException", "Transaction is ongoing for the item", RETRY, Throttled),
     ("InternalServerError", "Internal server error", RETRY, ServiceUnavailable),
     ("ServiceUnavailable", "Service is unavailable", RETRY, ServiceUnavailable),
     ("500", "", RETRY, ServiceUnavailable),

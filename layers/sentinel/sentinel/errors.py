@@ -231,6 +231,13 @@ RULES: tuple[Rule, ...] = (
         "DynamoDB failed on its side; try again in a moment.",
     ),
     Rule(
+        "TransactionConflictException|TransactionInProgressException",
+        "",
+        Verdict.RETRY,
+        Throttled,
+        "A transaction of another writer holds the item: the same call again in a moment.",
+    ),
+    Rule(
         "ContinuousBackupsUnavailableException",
         "",
         Verdict.WAIT,
