@@ -87,6 +87,14 @@ MALFORMED: dict[str, dict[str, Any]] = {
     "another host behind a user": {"ResponseURL": f"{HOST}@example.org/"},
     "without encryption": {"ResponseURL": URL.replace("https", "http")},
     "no URL": {"ResponseURL": "https://[oops"},
+    "an id longer than any": {"StackId": "x" * 600},
+    "an id that is no Unicode": {"LogicalResourceId": "\ud800"},
+    "a poll whose moments are none": {
+        "CrHelperPoll": True,
+        "Table": "orders",
+        "Packed": pack({}),
+        "CrHelperData": {"started": 1, "deadline": 9e9, "since": None},
+    },
     "a poll without its rest": {"CrHelperPoll": True},
     "a poll with damaged properties": {
         "CrHelperPoll": True,
@@ -150,6 +158,12 @@ def test_an_answer_is_never_too_large_and_its_reason_is_cut_at_the_end(text: str
     assert len(sent.bodies[0]) <= MAX_BODY
     assert sent.answer["Reason"].startswith("INVALID_SCHEMA: The first sentence. ")
     assert len(sent.answer["Reason"]) > 600, "what fits is kept"
+
+
+def test_a_name_that_is_none_does_not_make_the_answer_too_large(cfn: Deployment) -> None:
+    outcome = cfn.deploy(declare(TableName="x" * 9000))
+    assert outcome.status == "ROLLBACK_COMPLETE"
+    assert outcome.reasons[0].startswith("INVALID_SCHEMA: 1 fault")
 
 
 def test_an_answer_has_an_id_though_there_was_none() -> None:
