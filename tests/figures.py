@@ -14,18 +14,26 @@ if TYPE_CHECKING:
 
 
 def collected(terminalreporter: Any, table: str) -> dict[str, dict[str, str]]:
-    """row -> column -> cell, of all tests that passed, in the rows' and columns' order."""
-    cells = sorted(
-        (row, column, cell)
+    """row -> column -> cell, of all tests that passed; rows in their order, a test's columns as it gave them."""
+    cells = [
+        value
         for report in terminalreporter.getreports("passed")
         for name, value in report.user_properties
         if name == table
-        for row, column, cell in [value]
-    )
+    ]
     rows: dict[str, dict[str, str]] = {}
-    for row, column, cell in cells:
+    for row, column, cell in sorted(cells, key=lambda cell: str(cell[0])):
         rows.setdefault(row, {})[column] = cell
     return rows
+
+
+def print_counts(terminalreporter: Any, table: str, title: str) -> None:
+    """A line for each row: how often what."""
+    rows = collected(terminalreporter, table)
+    if rows:
+        terminalreporter.section(title)
+    for row, counts in rows.items():
+        terminalreporter.line(f"{row:34}{', '.join(f'{count:,} {what}' for what, count in counts.items())}")
 
 
 def print_outcomes(terminalreporter: Any, table: str, title: str) -> None:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from figures import collected, print_outcomes
+from figures import collected, print_counts, print_outcomes
 from records import KINDS, Kind, make_table
 from wire import Wire
 
@@ -62,12 +62,6 @@ def requests_sent(record_property: Callable[[str, object], None]) -> Show:
 
 
 @pytest.fixture
-def load(record_property: Callable[[str, object], None]) -> Show:
-    """Keeps how often each outcome was told under load."""
-    return lambda circumstances, action, told: record_property("load", (circumstances, action, told))
-
-
-@pytest.fixture
 def outcome(record_property: Callable[[str, object], None]) -> Show:
     """Keeps what a failing call of a record function came to."""
     return lambda call, error, told: record_property("functions", (call, error, told))
@@ -80,12 +74,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.line(f"{'':34}" + "".join(f"{kind.name:>10}" for kind in KINDS))
     for operation, counts in rows.items():
         terminalreporter.line(f"{operation:34}" + "".join(f"{counts.get(kind.name, ''):>10}" for kind in KINDS))
-    rows = collected(terminalreporter, "load")
-    if rows:
-        terminalreporter.section("Requests under load: how often each outcome was told")
-    for circumstances, actions in rows.items():
-        for action, told in actions.items():
-            terminalreporter.line(f"{circumstances:18}{action:10}{told}")
+    print_counts(terminalreporter, "load", "Requests under load: how often each outcome was told")
+    print_counts(terminalreporter, "fuzz", "Bad input: random events, all answered or refused as documented")
     print_outcomes(
         terminalreporter, "functions", "Functions' actions x errors: what each class of error comes to, once and always"
     )

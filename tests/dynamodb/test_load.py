@@ -13,7 +13,8 @@ from sentinel.errors import SentinelError, ServiceUnavailable
 from wire import fail_after, lose_answer, lose_request, refuse
 
 if TYPE_CHECKING:
-    from figures import Show
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from wire import Wire
 
@@ -34,7 +35,11 @@ DOCUMENTED = {
 @pytest.mark.filterwarnings("ignore:Dimension 'error' has already been added")
 @pytest.mark.parametrize("faults", [0, 100], ids=["calm", "lossy"])
 def test_under_load_nothing_is_lost_and_nothing_happens_twice(
-    wire: Wire, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, load: Show, faults: int
+    wire: Wire,
+    dynamodb: DynamoDBClient,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+    faults: int,
 ) -> None:
     table = make_table(dynamodb, REQUESTS)
     requests = load_function("requests", table, wire.endpoint, monkeypatch).handler
@@ -87,7 +92,9 @@ def test_under_load_nothing_is_lost_and_nothing_happens_twice(
         assert error in allowed, (action, error)
     name = f"{'lossy' if faults else 'calm'}, {THREADS} threads"
     for action in DOCUMENTED:
-        load(name, action, ", ".join(f"{error} {count}" for (of, error), count in sorted(told.items()) if of == action))
+        for (of, error), count in sorted(told.items()):
+            if of == action:
+                record_property("load", (f"{name}: {action}", error, count))
 
 
 def _event(action: str, choice: random.Random, made: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -60,7 +60,10 @@ def events(kinds: list[type[msgspec.Struct]]) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("function", KINDS)
 def test_any_event_is_answered_or_refused_as_documented(
-    function: str, dynamodb_local: DynamoDBLocal, monkeypatch: pytest.MonkeyPatch
+    function: str,
+    dynamodb_local: DynamoDBLocal,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
     table = make_table(dynamodb_local.client(), KINDS[function])
     module = load_function(function, table, dynamodb_local.endpoint, monkeypatch)
@@ -93,3 +96,5 @@ def test_any_event_is_answered_or_refused_as_documented(
     check()
     assert answered > 0
     assert refused > EXAMPLES / 2
+    record_property("fuzz", (f"events of {function}", "cases", answered + refused))
+    record_property("fuzz", (f"events of {function}", "refused", refused))

@@ -1,11 +1,11 @@
-"""At the end of a run: calls x errors x outcomes."""
+"""At the end of a run: what was tried, and what calls x errors came to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from figures import collected, print_outcomes
+from figures import print_counts, print_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,13 +20,8 @@ def outcome(record_property: Callable[[str, object], None]) -> Show:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    fuzzed = collected(terminalreporter, "fuzz")
-    if fuzzed:
-        terminalreporter.section("Bad input: cases made from the schemas, all done or refused as documented")
-    for what, counts in fuzzed.items():
-        terminalreporter.line(f"{what:34}{counts['cases']:>8} cases{counts['refused']:>8} refused")
-    if fuzzed:
-        terminalreporter.line(f"{'':34}{sum(int(counts['cases']) for counts in fuzzed.values()):>8} cases in all")
+    print_counts(terminalreporter, "fuzz", "Bad input: made from the schemas, all done or refused as documented")
+    print_counts(terminalreporter, "stories", "Random stories of deploys: at rest all is as declared")
     print_outcomes(
         terminalreporter,
         "outcome",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -99,3 +101,10 @@ def test_the_tables_trouble_is_counted_as_a_fault(store: Store, capsys: pytest.C
         call(store, "r-1")
     names = [name for name, _ in counted(capsys.readouterr().out)]
     assert names == ["ColdStart", "Faults", "Refusals"]
+
+
+def test_what_several_threads_do_is_counted_once_each(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: call(store, f"r-{number}"), range(400)))
+    names = Counter(name for name, _ in counted(capsys.readouterr().out))
+    assert names["Read"] == 400

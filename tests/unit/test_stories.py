@@ -44,7 +44,9 @@ TROUBLES = st.one_of(
     st.just(CALM),
     st.builds(
         Trouble,
-        error=st.sampled_from(["die", "throttled", "internal", "unavailable", "timeout", "closed", "denied", "in use"]),
+        error=st.sampled_from(
+            ["die", "die", "die", "throttled", "internal", "unavailable", "timeout", "closed", "denied", "in use"]
+        ),
         nth=st.integers(1, 60),
         times=st.integers(1, 4),
         before=st.booleans(),

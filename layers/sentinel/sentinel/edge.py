@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 
 # At DEBUG, botocore logs whole bodies, and with them justifications and comments.
 logging.getLogger("botocore").setLevel(logging.INFO)
+
+# Powertools keeps what was counted in its class, for all threads. A second thread would empty it before the first has
+# printed it, and a write that is done must not fail for that.
+COUNTING = threading.Lock()
 
 # First match wins; what is not here is the function's own trouble: 500.
 STATUSES: tuple[tuple[type[SentinelError], HTTPStatus], ...] = (
@@ -141,10 +146,11 @@ class Edge:
             raise
 
     def _count(self, name: str, **dimensions: str) -> None:
-        for dimension, value in dimensions.items():
-            self._metrics.add_dimension(dimension, value)
-        self._metrics.add_metric(name, "Count", 1)
-        self._metrics.flush_metrics()
+        with COUNTING:
+            for dimension, value in dimensions.items():
+                self._metrics.add_dimension(dimension, value)
+            self._metrics.add_metric(name, "Count", 1)
+            self._metrics.flush_metrics()
 
     # ------------------------------------------------------------------ events
 
