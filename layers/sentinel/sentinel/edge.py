@@ -34,7 +34,7 @@ from sentinel.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from sentinel.store import DEFAULT_LIMIT, MAX_LIMIT
+from sentinel.store import DEFAULT_LIMIT, MAX_LIMIT, fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -204,7 +204,7 @@ def _faults(event: dict[Any, Any], kind: type[Event]) -> list[str]:
         try:
             msgspec.convert(event[name], field.type)
         except msgspec.ValidationError as error:
-            faults.append(f"{name}: {error}".replace("`", ""))
+            faults.append(fault(name, field.type, error))
     return faults
 
 

@@ -16,7 +16,7 @@ import hashlib
 import re
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Never, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Never, get_args, get_type_hints
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
@@ -573,7 +573,7 @@ class RecordStore[R: Record, P]:
                 if isinstance(value, str):
                     value.encode()
             except msgspec.ValidationError as error:
-                faults.append(f"{name}: {error}".replace("`", ""))
+                faults.append(fault(name, self._types[name], error))
             except UnicodeEncodeError as error:
                 faults.append(f"{name}: the character at {error.start} is half of a surrogate pair")
         return faults
@@ -660,6 +660,12 @@ def _write_id(item: Item) -> str | None:
 
 def _nanoseconds(seconds: float) -> int:
     return int(seconds * 1_000_000) * 1_000
+
+
+def fault(name: str, kind: Any, error: msgspec.ValidationError) -> str:
+    """What is wrong with the value of the field `name` of type `kind`. A choice is told in full: msgspec names none."""
+    text = f"{name}: {error}".replace("`", "")
+    return f"{text}, one of {', '.join(get_args(kind))} is expected" if "Invalid enum value" in text else text
 
 
 def created(record: Record) -> int:
