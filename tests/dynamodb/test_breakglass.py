@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from records import EVENTS, refused
 from sentinel import times
-from sentinel.errors import InvalidEvent, InvalidRequest
+from sentinel.errors import EventExists, InvalidEvent, InvalidRequest
 from wire import answer_with
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def moment(seconds_ago: float) -> str:
         ("justification", "x" * 19),
         ("justification", "x" * 1001),
         ("duration_seconds", 0),
+        ("duration_seconds", 0.0000000004),
         ("duration_seconds", 14401),
         ("duration_seconds", "60"),
         ("request_id", "none"),
@@ -53,6 +54,18 @@ def test_an_event_expires_when_its_duration_is_over(store: BreakGlassStore) -> N
     lasts = times.parse(made.expires_at) - times.parse(made.created_at)
     assert 0 <= lasts - 60_500_000_000 <= 1000  # a last digit of 0 is never written
     assert made.status == "active"
+
+
+def test_the_same_event_twice_is_one_whatever_digits_its_times_end_with(store: BreakGlassStore) -> None:
+    """A stamp never ends with 0, so the span between two of them is a microsecond longer now and then."""
+    duration = 60.000005
+    made = store.create(EVENTS.new(duration_seconds=duration, created_at="2100-01-01T00:00:00.000005Z"))
+    assert made.expires_at == "2100-01-01T00:01:00.000011Z"
+    for digit in range(1, 10):
+        again = EVENTS.new(id=made.id, duration_seconds=duration, created_at=f"2100-01-01T00:00:01.00000{digit}Z")
+        assert store.create(again) == made
+    with pytest.raises(EventExists):
+        store.create(EVENTS.new(id=made.id, duration_seconds=duration + 0.00001))
 
 
 def test_a_closed_event_says_who_and_why(store: BreakGlassStore) -> None:

@@ -96,6 +96,7 @@ def test_a_comment_has_at_most_500_characters(store: RequestStore, request_of_al
         ("justification", None),
         ("duration_seconds", 0),
         ("duration_seconds", -1),
+        ("duration_seconds", 0.0000000004),
         ("duration_seconds", 28801),
         ("duration_seconds", 28800.000001),
         ("duration_seconds", 10**400),

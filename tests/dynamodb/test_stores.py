@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.config import Config
-from records import KINDS, REQUESTS, SESSIONS, TEXT, Kind, make_table, refused
+from records import EVENTS, KINDS, REQUESTS, SESSIONS, TEXT, Kind, make_table, refused
 from sentinel import times
 from sentinel.errors import (
     AccessDenied,
@@ -169,6 +169,19 @@ def test_the_same_create_twice_gives_the_stored_record(store: Any, kind: Kind) -
     first = store.create(kind.new(id="0123456789abcdef"))
     kind.end(store, first.id, "bob")
     assert store.create(kind.new(id=first.id)) == store.get(first.id)
+
+
+@pytest.mark.parametrize("kind", [REQUESTS, EVENTS], ids=str, indirect=False)
+def test_a_duration_with_more_digits_than_are_stored_is_the_same_when_it_comes_again(
+    open_store: Any, kind: Kind
+) -> None:
+    store = open_store(kind)
+    first = store.create(kind.new(duration_seconds=1000 / 3))
+    assert first == store.get(first.id)
+    assert first.duration_seconds == 333.333333333
+    assert store.create(kind.new(id=first.id, duration_seconds=1000 / 3)) == first
+    with pytest.raises(store.exists):
+        store.create(kind.new(id=first.id, duration_seconds=333.333333334))
 
 
 def test_another_content_under_the_same_id_is_refused(store: Any, kind: Kind) -> None:

@@ -26,7 +26,7 @@ class BreakGlassEvent(Record, kw_only=True):
     profile: Name
     reason_code: Literal["incident", "maintenance", "security", "recovery", "other"]
     justification: Annotated[str, Meta(min_length=20, max_length=1000)]
-    duration_seconds: Annotated[int, Meta(gt=0, le=MAX_SECONDS)] | Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
+    duration_seconds: Annotated[int, Meta(gt=0, le=MAX_SECONDS)] | Annotated[float, Meta(ge=1e-9, le=MAX_SECONDS)]
     status: Literal["active", "closed", "expired"] = "active"
     request_id: Id = ""
     closed_by: Name = ""

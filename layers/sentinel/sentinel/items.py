@@ -77,6 +77,13 @@ class StoredForm[R: Record]:
         )
         self.names = {attribute.field: attribute.name for attribute in self.attributes}
 
+    def rounded(self, record: R) -> R:
+        """A copy with its duration as it will be read: what is stored are whole nanoseconds."""
+        made = structs.replace(record)
+        if _DURATION in self.names:
+            setattr(made, _DURATION, _seconds(_nanoseconds(getattr(made, _DURATION))))
+        return made
+
     def item(self, record: R) -> Item:
         """The whole item of a new record, without its `write_id`."""
         item = {
@@ -124,7 +131,11 @@ def typed(name: str, value: str | float) -> dict[str, str]:
     """A field's value as DynamoDB takes it."""
     if isinstance(value, str):
         return {"S": value}
-    return {"N": str(round(value * times.SECOND) if name == _DURATION else value)}
+    return {"N": str(_nanoseconds(value) if name == _DURATION else value)}
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * times.SECOND)
 
 
 def _seconds(nanoseconds: int) -> int | float:

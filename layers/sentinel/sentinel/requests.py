@@ -28,7 +28,7 @@ class Request(Record, kw_only=True):
     requester: Name
     profile: Name
     justification: Annotated[str, Meta(min_length=10, max_length=500)]
-    duration_seconds: Annotated[int, Meta(gt=0, le=MAX_SECONDS)] | Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
+    duration_seconds: Annotated[int, Meta(gt=0, le=MAX_SECONDS)] | Annotated[float, Meta(ge=1e-9, le=MAX_SECONDS)]
     status: Literal["pending", "approved", "denied", "expired", "cancelled"] = "pending"
     approver: Name = ""
     approver_comment: Annotated[str, Meta(max_length=500)] = ""

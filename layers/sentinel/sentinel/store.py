@@ -191,7 +191,7 @@ class RecordStore[R: Record, P]:
             if name not in expected and getattr(record, name)
         ]
         self._refuse_faults(faults)
-        made = structs.replace(record)
+        made = self._form.rounded(record)
         try:
             made.created_at = times.stamp(times.parse(record.created_at) if record.created_at else _nanoseconds(now))
             begin = times.parse(made.created_at)
@@ -210,15 +210,16 @@ class RecordStore[R: Record, P]:
 
     def _same(self, made: R, item: Item, now: float, *, by_lifetime: bool) -> R:
         def content(record: R) -> list[object]:
-            end = times.parse(record.expires_at)
-            lasts = end - times.parse(record.created_at) if by_lifetime else end
-            return [lasts, *(getattr(record, name) for name in self.content)]
+            return [getattr(record, name) for name in self.content]
+
+        def lasts(record: R) -> int:
+            return times.parse(record.expires_at) - (times.parse(record.created_at) if by_lifetime else 0)
 
         try:
             stored = self._form.record(item, now)
         except Unreadable:
             stored = None
-        if stored is None or content(stored) != content(made):
+        if stored is None or content(stored) != content(made) or not times.is_same_span(lasts(stored), lasts(made)):
             raise self.exists(
                 f"Another {self.noun} is stored under {made.id} in {self.table_name}.",
                 "Take another id, or none to get a new one.",

@@ -42,6 +42,11 @@ def stamp(moment: int) -> str:
     return _text(micros + (micros % 10 == 0))
 
 
+def is_same_span(one: int, other: int) -> bool:
+    """Whether two spans can be the same one, measured between stamps: each is off by a microsecond at most."""
+    return abs(one - other) < 2 * _MICROSECOND
+
+
 def later(text: str, now: int) -> str:
     """The text of `now`, or of the first moment after `text` where the clock stands still or goes back."""
     following = (parse(text) // _MICROSECOND + 1) * _MICROSECOND
