@@ -12,7 +12,7 @@ import click
 
 from sentinel_sam import picture, show
 from sentinel_sam.stack import CHANGES, REFUSED, Stack
-from sentinel_sam.template import declarations, parse
+from sentinel_sam.template import check_names, declarations, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +99,7 @@ def plan(
     """
     given = dict(_parameter(text) for text in parameters)
     template = parse(file.read(), file.name)
+    check_names(template, given)
     stack_id, former = None, {}
     # A stack that uses this provisioner is of the same account and region.
     _, partition, _, region, account, *_ = stack.output("TableServiceToken").split(":")
@@ -125,6 +126,8 @@ def plan(
     else:
         for name, answer in plans.items():
             show.plan(answer, name)
+        if not deployed:
+            show.hint("Planned as a new stack; --deployed STACK plans the update of one that is there.")
     if any(answer["conflicts"] for answer in plans.values()):
         raise click.exceptions.Exit(REFUSED)
     if check and not all(answer["up_to_date"] for answer in plans.values()):
@@ -506,7 +509,9 @@ def show_picture(stack: Stack, log: Any, since: int, tables: tuple[str, ...], sv
     """
     steps = picture.read_steps(log or stack.provisioner_log(time.time() - since), tables)
     if not steps:
-        raise click.UsageError(f"The log has no line of the provisioner about {' or '.join(tables) or 'a table'}")
+        further = "" if log else f" in the last {show.duration(since)}; --since reads further back"
+        about = " or ".join(tables) or "a table"
+        raise click.UsageError(f"The log has no line of the provisioner about {about}{further}")
     if svg:
         svg.write(picture.as_svg(steps))
     else:

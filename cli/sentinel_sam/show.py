@@ -37,6 +37,10 @@ def console(*, error: bool = False) -> Console:
     return Console(file=stream, highlight=False, width=None if stream.isatty() else 10_000)
 
 
+def hint(text: str) -> None:
+    console(error=True).print(text, style="dim")
+
+
 def as_json(answer: Any) -> None:
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
@@ -76,7 +80,7 @@ def records(found: Sequence[Mapping[str, Any]], columns: Sequence[str], *, more:
         table.add_row(*(_cell(column, record.get(column)) for column in columns))
     out.print(table)
     if more:
-        console(error=True).print("There are more: --all gives them too.", style="dim")
+        hint("There are more: --all gives them too.")
 
 
 def record(found: Mapping[str, Any]) -> None:

@@ -71,9 +71,21 @@ class Stack:
             raise NotReached(str(error)) from error
         return answer
 
+    def _describe(self, name: str, option: str) -> dict[str, Any]:
+        try:
+            [stack] = self.call("cloudformation", "describe_stacks", StackName=name)["Stacks"]
+        except NotReached as error:
+            if "does not exist" not in error.message:
+                raise
+            raise NotReached(
+                f"There is no stack {name} in this account and region: name the stack with {option},"
+                " another region with --region, another account with --profile."
+            ) from error
+        return dict(stack)
+
     @cached_property
     def outputs(self) -> dict[str, str]:
-        [stack] = self.call("cloudformation", "describe_stacks", StackName=self.name)["Stacks"]
+        stack = self._describe(self.name, "--stack")
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
 
     def output(self, key: str) -> str:
@@ -96,7 +108,7 @@ class Stack:
 
     def deployed(self, name: str) -> tuple[str, dict[str, str], Any]:
         """Another stack's id, its parameters' values, and its template as it was deployed (text or object)."""
-        [stack] = self.call("cloudformation", "describe_stacks", StackName=name)["Stacks"]
+        stack = self._describe(name, "--deployed")
         parameters = {
             item["ParameterKey"]: item.get("ResolvedValue", item["ParameterValue"])
             for item in stack.get("Parameters", ())

@@ -6,11 +6,15 @@ refused by name: a plan of what was guessed would be worth nothing.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NO_VALUE = object()
 TYPE = "Custom::DynamoDBTable"
@@ -61,21 +65,43 @@ def declarations(template: dict[str, Any], values: dict[str, str]) -> dict[str, 
         return {"": template}
     defaults = {
         name: str(parameter["Default"])
-        for name, parameter in (template.get("Parameters") or {}).items()
+        for name, parameter in _objects(template, "Parameters").items()
         if "Default" in parameter
     }
-    resolver = _Resolver({**defaults, **values}, template.get("Conditions") or {})
+    resolver = _Resolver({**defaults, **values}, _objects(template, "Conditions"))
     made = {}
-    for logical_id, resource in template["Resources"].items():
+    for logical_id, resource in _objects(template, "Resources").items():
         if resource.get("Type") != TYPE:
             continue
         condition = resource.get("Condition")
         if condition is not None and not resolver.condition(condition, f"{logical_id}.Condition"):
             continue
-        properties = dict(resource.get("Properties") or {})
+        properties = dict(_object(resource.get("Properties") or {}, f"{logical_id}.Properties"))
         properties.pop("ServiceToken", None)  # the planner wants none, and it is mostly imported
         made[logical_id] = resolver.value(properties, logical_id)
     return made
+
+
+def check_names(template: dict[str, Any], given: Iterable[str]) -> None:
+    """Refuses a value for what the template does not know: a mistyped parameter would leave its default in place."""
+    parameters, resources = _objects(template, "Parameters"), _objects(template, "Resources")
+    for name in given:
+        if name not in parameters and name.partition(".")[0] not in resources and not name.startswith("AWS::"):
+            raise click.UsageError(
+                f"--parameter {name}=…: the template's parameters are: {', '.join(parameters) or 'none'}"
+            )
+
+
+def _objects(template: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:
+    """A section of the template: objects by name."""
+    found = _object(template.get(section) or {}, section)
+    return {name: _object(value, f"{section}.{name}") for name, value in found.items()}
+
+
+def _object(value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise click.UsageError(f"{place}: an object is expected, not {json.dumps(value, default=str)[:60]}")
+    return value
 
 
 class _Resolver:
@@ -130,16 +156,15 @@ class _Resolver:
             if condition not in self._conditions:
                 raise click.UsageError(f"{place}: there is no condition {condition}")
             return self.condition(self._conditions[condition], place)
-        [(function, argument)] = condition.items()
-        if function == "Condition":
-            return self.condition(argument, place)
-        if function == "Fn::Equals":
-            left, right = (str(self.value(side, place)) for side in argument)
-            return left == right
-        parts = [self.condition(part, place) for part in argument] if function in _LOGIC else []
-        if not parts:
-            raise click.UsageError(f"{place}: {function} is no condition that can be told before a deploy")
-        return _LOGIC[function](parts)
+        for function, argument in _object(condition, place).items():
+            match function, argument:
+                case "Condition", str(name):
+                    return self.condition(name, place)
+                case "Fn::Equals", [left, right]:
+                    return str(self.value(left, place)) == str(self.value(right, place))
+                case "Fn::Not" | "Fn::And" | "Fn::Or", [_, *_]:
+                    return _LOGIC[function]([self.condition(part, place) for part in argument])
+        raise click.UsageError(f"{place}: {', '.join(condition)} is no condition that can be told before a deploy")
 
 
 _LOGIC = {"Fn::Not": lambda parts: not parts[0], "Fn::And": all, "Fn::Or": any}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import CliRunner, Result
 from engines import ROOT
 from jsonschema import Draft202012Validator
@@ -461,6 +461,24 @@ def test_how_plan_ends(run: Callable[..., Result], answer: Any, options: list[st
             "Fn::ImportValue is not known",
         ),
         ("Resources: {T: {Type: Custom::DynamoDBTable, Condition: C}}", "there is no condition C"),
+        ("Resources:", "no Custom::DynamoDBTable"),
+        ("Resources: [T]", 'Resources: an object is expected, not ["T"]'),
+        ("Resources: {T: Custom::DynamoDBTable}", "Resources.T: an object is expected, not"),
+        ("Resources: {T: {Type: Custom::DynamoDBTable, Properties: x}}", "T.Properties: an object is expected"),
+        ("{Parameters: {P: x}, Resources: {}}", "Parameters.P: an object is expected"),
+        *(
+            (
+                f"{{Conditions: {{C: {condition}}}, Resources: {{T: {{Type: Custom::DynamoDBTable, Condition: C}}}}}}",
+                said,
+            )
+            for condition, said in (
+                ("yes", "Conditions.C: an object is expected, not true"),
+                ("{Fn::Equals: [a]}", "T.Condition: Fn::Equals is no condition that can be told"),
+                ("{Fn::Not: []}", "T.Condition: Fn::Not is no condition that can be told"),
+                ("{Fn::And: [yes]}", "T.Condition: an object is expected, not true"),
+                ("{Fn::Contains: [[a], a]}", "T.Condition: Fn::Contains is no condition that can be told"),
+            )
+        ),
     ],
 )
 def test_plan_does_not_guess(run: Callable[..., Result], template: str, said: str) -> None:
@@ -469,6 +487,50 @@ def test_plan_does_not_guess(run: Callable[..., Result], template: str, said: st
     assert done.exit_code == 2
     assert said in done.stderr
     assert cloud.sent == []
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (TEMPLATE, "--parameter Protekt=…: the template's parameters are: Name, Protect"),
+        ("Schema: approval", "are: none"),
+    ],
+)
+def test_a_mistyped_parameter_is_refused(run: Callable[..., Result], template: str, said: str) -> None:
+    cloud = Cloud(plan=PLAN)
+    done = run(cloud, "plan", "-", "--parameter", "Protekt=yes", input=template)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert cloud.sent == []
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"), [([], True), (["--deployed", "orders-stack"], False), (["--json"], False)]
+)
+def test_plan_of_a_new_stack_says_how_to_plan_an_update(
+    run: Callable[..., Result], options: list[str], hint: bool
+) -> None:
+    done = run(Cloud(plan=PLAN), "plan", "-", "--parameter", "Protect=no", *options, input=TEMPLATE)
+    assert ("--deployed STACK" in done.stderr) is hint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"), [(["status"], "--stack"), (["plan", "-", "--deployed", "gone"], "--deployed")]
+)
+def test_a_stack_that_is_not_there_is_told_with_the_way_out(
+    run: Callable[..., Result], arguments: list[str], option: str
+) -> None:
+    class Gone(Cloud):
+        def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803
+            if StackName == "sentinel" and option == "--deployed":
+                return super().describe_stacks(StackName=StackName)
+            message = f"Stack with id {StackName} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
+
+    done = run(Gone(), *arguments, input="Schema: approval")
+    assert done.exit_code == 4
+    assert "There is no stack" in done.stderr
+    assert f"with {option}, another region with --region" in done.stderr
 
 
 def test_the_installed_command_is_this_one() -> None:
