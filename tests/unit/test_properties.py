@@ -241,6 +241,10 @@ GSI = declare(index("gsi-a"))["GlobalSecondaryIndexes"][0]
 BAD: dict[str, tuple[Properties, str]] = {
     "an unknown property": (declare(Nonsense=1), "Nonsense: unknown property"),
     "one that is spelt otherwise": (declare(tablename="x"), "tablename: unknown property; TableName is meant?"),
+    "one with a letter too many": (
+        declare(BillingModel="PAY_PER_REQUEST"),
+        "BillingModel: unknown property; BillingMode is meant?",
+    ),
     "an import": (declare(ImportSourceSpecification={}), "ImportSourceSpecification: not supported"),
     "vector indexes": (declare(VectorIndexes=[]), "VectorIndexes: not supported"),
     "no value": (

@@ -333,8 +333,11 @@ def _choices(kind: Any, path: str) -> tuple[Any, ...]:
 def _unknown(name: str) -> str:
     if name in REFUSED_PROPERTIES:
         return f"{name}: not supported by Custom::DynamoDBTable; use AWS::DynamoDB::Table for it"
-    close = [known for known in _FIELDS if known.lower() == name.lower()]
-    return f"{name[:80]}: unknown property" + (f"; {close[0]} is meant?" if close else "")
+    from difflib import get_close_matches  # noqa: PLC0415 - only what is misspelt needs it
+
+    names = {known.lower(): known for known in _FIELDS}
+    close = get_close_matches(name[:80].lower(), names, n=1, cutoff=0.8)
+    return f"{name[:80]}: unknown property" + (f"; {names[close[0]]} is meant?" if close else "")
 
 
 def _readable(text: str) -> str:
