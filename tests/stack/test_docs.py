@@ -77,6 +77,15 @@ def test_every_parameter_that_a_page_sets_is_one_of_the_template() -> None:
     assert [name for name in names if not re.search(rf"^  {name}:$", parameters, re.M)] == []
 
 
+def test_every_parameter_of_the_template_has_a_row_with_its_default() -> None:
+    section = (ROOT / "template.yaml").read_text().partition("\nParameters:")[2].partition("\nConditions:")[0]
+    defaults = re.findall(r'^  (\w+):\n(?:    .*\n)*?    Default: "?(.*?)"?$', section, re.M)
+    assert len(defaults) == len(re.findall(r"^  \w+:$", section, re.M)) > 10
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (`.+?`|empty) \|", (ROOT / "docs/deploy.md").read_text(), re.M)
+    told = {name: default for names, default in rows for name in re.findall(r"\w+", names)}
+    assert told == {name: f"`{default}`" if default else "empty" for name, default in defaults}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     dead = []
