@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -601,6 +602,36 @@ def test_an_item_that_cannot_be_read_is_told_and_not_hidden(store: Any, kind: Ki
         kind.end(store, NOBODY, "bob")
     with pytest.raises(store.exists):
         store.create(kind.new(id=NOBODY))
+
+
+@pytest.mark.parametrize("value", [None, {"BOOL": True}], ids=["missing", "of another type"])
+def test_an_item_that_cannot_be_read_is_not_written_to(
+    store: Any, kind: Kind, wire: Wire, value: dict[str, Any] | None
+) -> None:
+    """It would be approved by anybody where it does not say whose it is, and be answered by an error all the same."""
+    needed = {known.name for known in store._form.attributes if known.required} - {"id", "status"}
+    keys = {key for index in store.indexes.values() for key in (index.key, index.sort)}
+    for name in sorted(needed - keys if value else needed):
+        item = put_raw(wire, store, **{name: value})
+        id = item["id"]["S"]
+        calls: list[Callable[[], object]] = [partial(end, store, id, "bob") for end in (kind.end, kind.other_end)]
+        if kind is REQUESTS:
+            calls += [partial(store.cancel, id, "alice"), partial(store.delete_own, id, "alice")]
+        if kind is SESSIONS:
+            calls += [partial(store.touch, id)]
+        refused(InvalidRequest, f"{name} is ", *calls)
+        assert raw(wire, store, id) == item
+
+
+def test_an_open_request_without_a_ttl_is_not_removed_for_its_requester(open_store: Any, wire: Wire) -> None:
+    store = open_store(REQUESTS)
+    item = put_raw(wire, store, ttl=None)
+    refused(InvalidRequest, "ttl is missing", lambda: store.delete_own(item["id"]["S"], "alice"))
+    assert raw(wire, store, item["id"]["S"]) == item
+    cancelled = put_raw(wire, store, ttl=None, status={"S": "cancelled"})
+    store.delete_own(cancelled["id"]["S"], "alice")
+    with pytest.raises(store.not_found):
+        store.get(cancelled["id"]["S"])
 
 
 # ---------------------------------------------------------------------- lists

@@ -23,6 +23,9 @@ Id = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
 # 512 characters are at most 2048 bytes, what a partition key of an index may have.
 Name = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"\S")]
 
+# Expression values for attribute_type.
+TYPES: Item = {":S": {"S": "S"}, ":N": {"S": "N"}}
+
 _DURATION = "duration_seconds"
 
 
@@ -76,6 +79,9 @@ class StoredForm[R: Record]:
             for known in structs.fields(record)
         )
         self.names = {attribute.field: attribute.name for attribute in self.attributes}
+        # As a condition, with `TYPES` and `:open`: what is no record is not written to either.
+        needed = (f"attribute_type(#{known.name}, :{known.kind})" for known in self.attributes if known.required)
+        self.is_record = " AND ".join((*needed, "(#status <> :open OR attribute_type(#ttl, :N))"))
 
     def rounded(self, record: R) -> R:
         """A copy with its duration as it will be read: what is stored are whole nanoseconds."""

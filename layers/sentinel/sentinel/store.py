@@ -35,7 +35,7 @@ from sentinel.errors import (
     aws_code,
     from_aws,
 )
-from sentinel.items import Item, Record, StoredForm, Unreadable, new_id, typed
+from sentinel.items import TYPES, Item, Record, StoredForm, Unreadable, new_id, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -310,6 +310,7 @@ class RecordStore[R: Record, P]:
     ) -> R:
         """One UpdateItem under `condition`; a further one only where the version alone was in the way."""
         now = self._clock()
+        condition = f"{self._form.is_record} AND {condition}"
         moment = times.later(version, _nanoseconds(now)) if version else times.stamp(_nanoseconds(now))
         write_id = new_id()
         set_to = {name: value for name, value in changes.items() if value != ""}
@@ -317,7 +318,7 @@ class RecordStore[R: Record, P]:
         if emptied := [f"#{name}" for name in changes if name not in set_to]:
             update += " REMOVE " + ", ".join(emptied)
         values = values | self._values(set_to)
-        values |= {":open": {"S": self.open}, ":now": _now(now), ":write_id": {"S": write_id}}
+        values |= {":open": {"S": self.open}, ":now": _now(now), ":write_id": {"S": write_id}} | TYPES
         while True:
             values[":updated_at"] = {"S": moment}
             try:
@@ -357,14 +358,15 @@ class RecordStore[R: Record, P]:
 
     def _delete(self, id: str, actor: str, condition: str, refuse: Callable[[R], None], **values: str) -> None:
         """Removes a record under `condition`; nothing there is fine. `refuse` raises where the condition fails."""
-        condition = f"attribute_not_exists(#id) OR ({condition})"
+        condition = f"attribute_not_exists(#id) OR ({self._form.is_record} AND {condition})"
+        given = {f":{name}": {"S": value} for name, value in (values | {"open": self.open}).items()}
         try:
             removed = self._call(
                 "delete_item",
                 Key={"id": {"S": id}},
                 ConditionExpression=condition,
                 ExpressionAttributeNames=_names(condition),
-                ExpressionAttributeValues={f":{name}": {"S": value} for name, value in values.items()},
+                ExpressionAttributeValues=given | TYPES,
                 ReturnValues="ALL_OLD",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             ).get("Attributes")
