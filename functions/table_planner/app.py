@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import boto3
 import msgspec
 from aws_lambda_powertools import Logger
-from sentinel.errors import InvalidEvent
+from sentinel.errors import InvalidEvent, InvalidSchema
 from sentinel.ownership import Owner
 from sentinel.plan import Goal
 from sentinel.properties import read_properties
@@ -67,8 +67,11 @@ def plan(provisioner: TableProvisioner, request: Plan) -> dict[str, Any]:
     if request.old_properties is None:
         assumes.append("a Create: give old_properties to plan an Update")
     else:
-        former = read_properties(request.old_properties, name_prefix=PREFIX, **names)
-        if former.schema.table_name != declared.schema.table_name:
+        try:
+            former = read_properties(request.old_properties, name_prefix=PREFIX, **names)
+        except InvalidSchema as error:  # as a deploy takes them, whose rollback may come with any
+            assumes.append(f"old_properties have faults, and so ruled nothing: {'; '.join(error.context['faults'])}")
+        if former and former.schema.table_name != declared.schema.table_name:
             assumes.append(f"a replacement: {former.schema.table_name} then gets its Delete")
             former = None
     if not owned:

@@ -217,6 +217,13 @@ def test_a_replacement_is_said_to_be_one(planner: Function) -> None:
     assert "a replacement: old-orders then gets its Delete" in plan["assumes"]
 
 
+def test_former_properties_that_have_faults_ruled_nothing_as_in_a_deploy(planner: Function) -> None:
+    plan = planner({"action": "plan", "properties": declare(), "old_properties": declare(Nonsense=1)})
+    assert plan["would_create"]
+    [assumed] = [text for text in plan["assumes"] if text.startswith("old_properties")]
+    assert "Nonsense: unknown property" in assumed
+
+
 def test_a_bad_declaration_is_refused(planner: Function, provisioner: Function) -> None:
     for function, action in ((planner, "plan"), (provisioner, "create")):
         with pytest.raises(InvalidSchema, match="Nonsense: unknown property"):
