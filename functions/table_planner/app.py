@@ -70,7 +70,7 @@ def plan(provisioner: TableProvisioner, request: Plan) -> dict[str, Any]:
         try:
             former = read_properties(request.old_properties, name_prefix=PREFIX, **names)
         except InvalidSchema as error:  # as a deploy takes them, whose rollback may come with any
-            assumes.append(f"old_properties have faults, and so ruled nothing: {'; '.join(error.context['faults'])}")
+            assumes.append(f"old_properties have faults, and so ruled nothing: {error.suggestion}")
         if former and former.schema.table_name != declared.schema.table_name:
             assumes.append(f"a replacement: {former.schema.table_name} then gets its Delete")
             former = None
