@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from engines import DynamoDBLocal
 
+pytestmark = pytest.mark.no_cover  # twice as fast, and no lines are covered here alone
+
 KINDS: dict[str, Kind] = {"requests": REQUESTS, "approvals": REQUESTS, "breakglass": EVENTS, "sessions": SESSIONS}
 # 10,000 events for the four functions, and a hundred times as many in `make soak`.
 EXAMPLES = 25 * settings.default.max_examples  # type: ignore[union-attr]  # there always is a profile

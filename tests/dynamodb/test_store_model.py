@@ -25,6 +25,8 @@ from sentinel.errors import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+pytestmark = pytest.mark.no_cover  # twice as fast, and no lines are covered here alone
+
 PEOPLE = st.sampled_from(["alice", "bob", "carol"])
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=20, max_size=40)
 

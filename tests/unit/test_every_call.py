@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from figures import Show
 
+pytestmark = pytest.mark.no_cover  # twice as fast, and no lines are covered here alone
+
 CODE = re.compile(r"[A-Z_]{5,}(?=: )")
 # After the answer: the log tells it, and what stays is taken by the next deploy of that resource.
 UNHEARD = {"events:RemoveTargets", "events:DeleteRule"}

@@ -29,6 +29,8 @@ from table_functions import TableFunctions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.no_cover  # twice as fast, and no lines are covered here alone
+
 
 SCHEMA = json.loads((ROOT / "schemas/dynamodb-table.properties.json").read_text())
 # In all 10,000 cases, and a hundred times as many in `make soak`.
