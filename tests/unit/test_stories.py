@@ -55,8 +55,9 @@ TROUBLES = st.one_of(
         times=st.integers(1, 4),
         before=st.booleans(),
         deliveries=st.integers(1, 2),
-        # Not beside the first: one of the two would fail and the other not, and which is heard is a matter of luck.
-        apart=st.just(70.0),
+        # Not beside the first, which lasts 900 s at most: one of the two would fail and the other not, and which is
+        # heard is a matter of luck.
+        apart=st.just(1000.0),
     ),
     st.sampled_from([Trouble(deliveries=2, apart=apart) for apart in (0.05, 3.0, 70.0)]),
 )
