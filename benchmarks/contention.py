@@ -176,7 +176,7 @@ def measure() -> tuple[list[Row], list[Growth]]:
         statistics.median(taken["ours"].rate / taken["bare"].rate for taken in most),
         "≥ 1.00, 0 lost",
         f"Threads that read, change and write on condition, again at once when somebody else was faster; {UPDATES}"
-        f" updates a round on DynamoDB Local, median of {ROUNDS} rounds in turns.",
+        f" updates a round on DynamoDB Local, {ROUNDS} rounds in turns, medians of the figures and of the ratios.",
     )
     rows = []
     for writers in WRITERS:
