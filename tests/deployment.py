@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,9 @@ from engines import ROOT
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from types import ModuleType
 
+    import pytest
     from engines import MiniStack
 
 # Logical ids of the functions.
@@ -39,6 +43,17 @@ class FunctionFailed(Exception):
         super().__init__(f"{type}: {message}")
         self.type = type
         self.message = message
+
+
+def load_app(function: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """functions/<function>/app.py as a new module, which reads its environment variables anew."""
+    spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # where msgspec looks for the types of its events
+    spec.loader.exec_module(module)
+    return module
 
 
 def sam(*arguments: str, environment: Mapping[str, str] | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import sys
 import uuid
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from deployment import load_app
 from sentinel.breakglass import BreakGlassEvent, BreakGlassStore
 from sentinel.errors import RecordExpired, RecordNotFound
 from sentinel.requests import Request, RequestStore
@@ -144,12 +144,7 @@ def load_function(name: str, table: str, endpoint: str, monkeypatch: pytest.Monk
     }
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
-    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, module.__name__, module)  # where msgspec looks for the types of its events
-    spec.loader.exec_module(module)
+    module = load_app(name, monkeypatch)
     for handler in logging.getLogger(service).handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(sys.stdout)  # powertools took what that was when it was imported

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import sys
@@ -10,13 +9,12 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engines import CREDENTIALS, ROOT
+from deployment import load_app
+from engines import CREDENTIALS
 from model_aws import FakeAWS
 from table_state import Timing
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import pytest
 
 REMAINING = 900.0
@@ -63,8 +61,8 @@ class TableFunctions:
             **environment,
         }.items():
             monkeypatch.setenv(name, value)
-        self._planner = load("table_planner", monkeypatch)
-        self._provisioner = load("table_provisioner", monkeypatch)
+        self._planner = load_app("table_planner", monkeypatch)
+        self._provisioner = load_app("table_provisioner", monkeypatch)
         for module in (self._planner, self._provisioner):
             # They take client, clock and sleep as arguments; the functions leave these to their defaults.
             on_model = partial(
@@ -102,14 +100,3 @@ class TableFunctions:
         self.aws.tables.tables.clear()
         self.aws.rules.rules.clear()
         self.resource._answers.clear()
-
-
-def load(function: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """functions/<function>/app.py as a module of its own."""
-    spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, module.__name__, module)  # where msgspec looks for the types of its events
-    spec.loader.exec_module(module)
-    return module

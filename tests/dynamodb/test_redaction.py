@@ -18,6 +18,7 @@ import custom_resource
 import pytest
 import table_resource
 from cloudformation import HOST, as_handed_over
+from deployment import load_app
 from model_faults import ServiceError
 from provisioning import STACK, declare, index
 from records import EVENTS, REQUESTS, SESSIONS, Kind, load_function, make_table
@@ -25,7 +26,7 @@ from redaction import SECRET, breach, watched
 from sentinel import edge
 from sentinel.errors import SentinelError
 from sentinel.requests import RequestStore
-from table_functions import TableFunctions, load
+from table_functions import TableFunctions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -274,6 +275,6 @@ def test_the_planner_alone_lets_no_client_log_bodies(watch: Watch, monkeypatch: 
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "planner-alone")
     assert logging.getLogger("botocore").isEnabledFor(logging.DEBUG)
-    assert load("table_planner", monkeypatch).handler
+    assert load_app("table_planner", monkeypatch).handler
     assert not logging.getLogger("botocore").isEnabledFor(logging.DEBUG)
     assert not watch.breaches
