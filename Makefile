@@ -66,7 +66,8 @@ stack: java .venv/installed .venvs/sam/installed .venvs/ministack/installed .ven
 
 .PHONY: soak
 soak: java .venv/installed ## the property tests for hours instead of minutes
-	$(PYTEST) $(PARALLEL) tests/unit tests/dynamodb --hypothesis-profile=soak --timeout=0
+	$(PYTEST) $(PARALLEL) tests/unit --hypothesis-profile=soak --timeout=0
+	$(PYTEST) $(PARALLEL) tests/dynamodb --hypothesis-profile=soak --timeout=0
 
 .PHONY: costs
 costs: java .venv/installed ## the units that each operation consumes, as DynamoDB counts them
