@@ -1,9 +1,9 @@
 """A simulated CloudFormation: it drives a custom resource's function through whole lifecycles and judges each answer.
 
 It needs only `start()`, which gives a handler `(event, context)` of a new execution environment, a model of AWS for the
-clock and the rules (`model_aws.FakeAWS`), and that the handler's answers reach `receive(url, body)`. Invocations are
-processes on the fake clock: several run at once where the service would let them, they die when their time is up, and
-what fails or dies is delivered again, up to twice, as Lambda does with asynchronous invocations.
+clock and the rules (`strict_aws.region.FakeAWS`), and that the handler's answers reach `receive(url, body)`.
+Invocations are processes on the fake clock: several run at once where the service would let them, they die when their
+time is up, and what fails or dies is delivered again, up to twice, as Lambda does with asynchronous invocations.
 
 The protocol is asserted on every answer, see `_judge`; what is wrong is kept in `violations` and raised as
 `ProtocolViolated` by the next call of the driver.
@@ -27,13 +27,13 @@ from urllib.parse import quote
 
 import trustme
 from fake_clock import Died
-from model_faults import Call, ServiceError
+from strict_aws.faults import Call, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fake_clock import Task
-    from model_aws import FakeAWS
+    from strict_aws.region import FakeAWS
 
     Handler = Callable[[dict[str, Any], Any], Any]
 

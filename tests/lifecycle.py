@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioning import Properties, declare, index
-from table_state import DAY, HOUR, Timing
+from strict_aws.state import DAY, HOUR, Timing
 
 if TYPE_CHECKING:
     from cloudformation import Outcome

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloudformation import Handler, Outcome
-    from table_state import Timing
+    from strict_aws.state import Timing
 
 RULES = "sentinel-poll-"
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from model_aws import FakeAWS
 from sentinel.ownership import Owner
 from sentinel.plan import Goal
 from sentinel.properties import read_properties
 from sentinel.provisioner import Outcome, Run, TableProvisioner
+from strict_aws.region import FakeAWS
 
 if TYPE_CHECKING:
-    from model_faults import Call
     from sentinel.provisioner import ProvisionPlan
-    from table_state import Timing
+    from strict_aws.faults import Call
+    from strict_aws.state import Timing
 
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/shop/0a1b2c3d-0000-4000-8000-000000000001"
 OTHER_STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/till/0a1b2c3d-0000-4000-8000-000000000002"

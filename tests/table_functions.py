@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from deployment import load_app
 from engines import CREDENTIALS
-from model_aws import FakeAWS
-from table_state import Timing
+from strict_aws.region import FakeAWS
+from strict_aws.state import Timing
 
 if TYPE_CHECKING:
     import pytest

@@ -19,13 +19,13 @@ import pytest
 import table_resource
 from cloudformation import HOST, as_handed_over
 from deployment import load_app
-from model_faults import ServiceError
 from provisioning import STACK, declare, index
 from records import EVENTS, REQUESTS, SESSIONS, Kind, load_function, make_table
 from redaction import SECRET, breach, watched
 from sentinel import edge
 from sentinel.errors import SentinelError
 from sentinel.requests import RequestStore
+from strict_aws.faults import ServiceError
 from table_functions import TableFunctions
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import urllib3
 from cloudformation import CloudFormation, ProtocolViolated, as_handed_over
-from model_aws import FakeAWS
-from model_faults import ServiceError
+from strict_aws.faults import ServiceError
+from strict_aws.region import FakeAWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,12 +11,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from model_faults import ServiceError
 from provisioning import OTHER_STACK, STACK, Properties, World, declare, goal, index, written
 from sentinel.errors import AccessDenied, OperationRefused, TableConflict, TableNotFound
 from sentinel.ownership import Owner
 from sentinel.provisioner import Run, TableProvisioner
-from table_state import HOUR, Timing
+from strict_aws.faults import ServiceError
+from strict_aws.state import HOUR, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

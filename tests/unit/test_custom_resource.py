@@ -14,7 +14,7 @@ from lifecycle import FAST
 from provisioner_function import Deployment
 from provisioning import STACK, Properties, declare, index
 from sentinel.errors import InvalidEvent, InvalidSchema
-from table_state import Timing
+from strict_aws.state import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lifecycle import FAST, LIFE, live
-from model_faults import CLASSES
 from provisioner_function import Deployment
 from provisioning import STACK
 from sentinel.errors import SentinelError
+from strict_aws.faults import CLASSES
 from table_functions import TableFunctions
 
 if TYPE_CHECKING:

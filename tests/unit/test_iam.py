@@ -11,7 +11,7 @@ from provisioner_function import Deployment
 from provisioning import declare, index
 
 if TYPE_CHECKING:
-    from model_faults import Call
+    from strict_aws.faults import Call
 
 # Granted, and never called by us: DynamoDB calls these itself with the rights of whoever calls it.
 PASSED_ON = {

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from model_faults import ServiceError
 from msgspec import structs
 from provisioning import OWNER, World, declare, goal, index, written
 from sentinel.errors import (
@@ -21,7 +20,8 @@ from sentinel.errors import (
 )
 from sentinel.provisioner import Run, TableProvisioner
 from sentinel.schema import TableSchema, approval_table_schema, create_table_input
-from table_state import Timing
+from strict_aws.faults import ServiceError
+from strict_aws.state import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from provisioner_function import Deployment
 from provisioning import Properties, declare, index, written
 from sentinel.ownership import CREATED_BY, Owner
-from table_state import DAY, HOUR, Timing
+from strict_aws.state import DAY, HOUR, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

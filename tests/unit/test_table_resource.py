@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lifecycle import LIFE
-from model_faults import ServiceError
 from provisioner_function import Deployment
 from provisioning import Properties, declare, index
 from sentinel.ownership import CREATED_BY, Owner
-from table_state import HOUR, Timing
+from strict_aws.faults import ServiceError
+from strict_aws.state import HOUR, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

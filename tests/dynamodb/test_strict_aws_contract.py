@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from botocore.exceptions import ClientError
-from model_aws import FakeAWS
-from table_cases import (
+from strict_aws.cases import (
     ON_DEMAND,
     ONE,
     PROVISIONED,
@@ -29,7 +28,8 @@ from table_cases import (
     refused,
     request,
 )
-from table_state import Timing
+from strict_aws.region import FakeAWS
+from strict_aws.state import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

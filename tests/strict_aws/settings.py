@@ -8,16 +8,17 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-import table_rules as rules
-from model_faults import ServiceError
-from table_rules import invalid
-from table_state import IN_USE, Insights, Policy, Table, Timing, iso
+from strict_aws import validation as rules
+from strict_aws.faults import ServiceError
+from strict_aws.state import IN_USE, Insights, Policy, Table, Timing, iso
+from strict_aws.validation import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fake_clock import Clock
-    from model_aws import KeyModel
+
+    from strict_aws.kms import KeyModel
 
 
 class TableSettings:

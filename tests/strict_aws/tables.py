@@ -1,6 +1,6 @@
 """A strict model of a DynamoDB table's life: the states, limits and refusals that no local engine shows.
 
-It answers the control plane of DynamoDB as the service does, in its words (sources: `table_rules`), on a clock that
+It answers the control plane of DynamoDB as the service does, in its words (sources: `validation`), on a clock that
 is passed in. Where published sources differ, the stricter rule holds: a table that is UPDATING takes no UpdateTable
 (the API reference), although some kinds of change have been seen to be accepted meanwhile (DDB-TABLE-002, 286).
 
@@ -15,11 +15,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import table_rules as rules
-from model_faults import ServiceError
-from table_rules import ON_DEMAND_WARM, invalid
-from table_settings import TableSettings
-from table_state import DAY, HOUR, IN_USE, Index, Table, Throughput, Units, iso, stamp
+from strict_aws import validation as rules
+from strict_aws.faults import ServiceError
+from strict_aws.settings import TableSettings
+from strict_aws.state import DAY, HOUR, IN_USE, Index, Table, Throughput, Units, iso, stamp
+from strict_aws.validation import ON_DEMAND_WARM, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable

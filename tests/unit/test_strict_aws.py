@@ -1,5 +1,5 @@
-"""The table model behaves as DynamoDB does where no engine shows it; what an engine shows too is in
-tests/dynamodb/test_table_model_contract.py."""
+"""The strict model behaves as DynamoDB does where no engine shows it; what an engine shows too is in
+tests/dynamodb/test_strict_aws_contract.py."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 from fake_clock import Clock, Died
-from model_aws import FakeAWS
-from model_faults import CLASSES, ServiceError
-from table_cases import (
+from strict_aws.cases import (
     ON_DEMAND,
     ONE,
     PROVISIONED,
@@ -24,7 +22,9 @@ from table_cases import (
     refused,
     request,
 )
-from table_state import DAY, HOUR, Timing
+from strict_aws.faults import CLASSES, ServiceError
+from strict_aws.region import FakeAWS
+from strict_aws.state import DAY, HOUR, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from model_faults import ServiceError
+from strict_aws.faults import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

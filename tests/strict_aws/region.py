@@ -1,0 +1,173 @@
+"""A region of AWS in memory, under real boto3 clients: DynamoDB's tables, EventBridge's rules, KMS' keys.
+
+The clients are boto3's own: botocore checks the parameters, retries and parses, and only the sending is taken over,
+by the `before-send` event. Each answer is held against botocore's own model of the service, so a member that the
+service does not have cannot slip in. Everything is in one journal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.config import Config
+from botocore.retries.standard import RetryEventAdapter, StandardRetryConditions
+from botocore.validate import ParamValidator
+from fake_clock import Clock
+
+from strict_aws.eventbridge import RuleModel
+from strict_aws.faults import Call, Faults, ServiceError
+from strict_aws.kms import KeyModel
+from strict_aws.state import Timing
+from strict_aws.tables import TableModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from botocore.model import ServiceModel
+
+US = "us"
+
+
+class Journal(list[Call]):
+    """All calls, in the order in which they were made."""
+
+    def of(self, *operations: str) -> list[Call]:
+        return [call for call in self if call.operation in operations]
+
+    def writes(self, actor: str = US) -> list[Call]:
+        """The calls that change something, refused ones too."""
+        return [call for call in self if call.writes and call.actor == actor]
+
+    def names(self) -> list[str]:
+        return [call.operation for call in self]
+
+
+class FakeAWS:
+    """A region. `tables`, `rules` and `keys` are its services, `clock` its time, `faults` what goes wrong for us.
+
+    A call takes `call_seconds` on the clock, so that two processes interleave at their calls. `unknown` holds the
+    operations that this endpoint does not know, as local engines do not know all.
+    """
+
+    def __init__(
+        self,
+        *,
+        timing: Timing | None = None,
+        region: str = "us-east-1",
+        account: str = "123456789012",
+        partition: str = "aws",
+        call_seconds: float = 0.02,
+        clock: Clock | None = None,
+    ) -> None:
+        self.region, self.account, self.partition = region, account, partition
+        self.clock = clock or Clock()
+        self.call_seconds = call_seconds
+        self.faults = Faults()
+        self.journal = Journal()
+        self.unknown: set[str] = set()
+        self.keys = KeyModel(self.arn)
+        self.tables = TableModel(self.clock, timing or Timing(), self.arn, self.keys)
+        self.rules = RuleModel(self.clock, self.arn)
+        self._services: dict[str, Any] = {"dynamodb": self.tables, "events": self.rules, "kms": self.keys}
+        self._lock = threading.RLock()
+        self._clients: dict[tuple[Any, ...], Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clock.close()
+
+    def arn(self, service: str, resource: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def client(self, service: str = "dynamodb", *, attempts: int = 1, actor: str = US, endpoint: str = "") -> Any:
+        """A boto3 client on this region. `attempts`: how often botocore sends a call in all; the pauses between take no
+        time. `actor` goes into the journal; faults strike only our own. `endpoint`: another URL than AWS's."""
+        key = (service, attempts, actor, endpoint)
+        if key not in self._clients:
+            self._clients[key] = self._new_client(*key)
+        return self._clients[key]
+
+    def somebody(self, service: str = "dynamodb") -> Any:
+        """A client of somebody else's: the same region under the same rules, another actor."""
+        return self.client(service, actor="somebody else")
+
+    def _new_client(self, service: str, attempts: int, actor: str, endpoint: str) -> Any:
+        client: Any = boto3.client(  # type: ignore[call-overload]  # a literal name for each service is expected
+            service,
+            region_name=self.region,
+            endpoint_url=endpoint or None,
+            config=Config(signature_version=UNSIGNED, retries={"mode": "standard", "total_max_attempts": 1}),
+        )
+        model: ServiceModel = client.meta.service_model
+
+        def send(request: Any, event_name: str, **_: Any) -> AWSResponse:
+            operation = event_name.rsplit(".", 1)[1]
+            return self._send(service, operation, request, model, actor)
+
+        def retry(**context: Any) -> float | None:
+            # botocore's own decision, without its sleep, which is in real time.
+            conditions = StandardRetryConditions(max_attempts=attempts)
+            again = conditions.is_retryable(RetryEventAdapter().create_retry_context(**context))
+            return 0.0 if again else None
+
+        client.meta.events.register("before-send", send)
+        if attempts > 1:
+            client.meta.events.register_first(f"needs-retry.{model.service_id.hyphenize()}", retry)
+        return client
+
+    def _send(self, service: str, operation: str, request: Any, model: ServiceModel, actor: str) -> AWSResponse:
+        self.clock.sleep(self.call_seconds)
+        with self._lock:
+            call = Call(service, operation, json.loads(request.body or b"{}"), actor, self.clock())
+            self.journal.append(call)
+            fault = self.faults.of(call) if actor == US else None
+            try:
+                if fault and fault.before:
+                    raise fault.raised(call)
+                answer = self._answer(call)
+                call.effect = True
+                if fault:
+                    raise fault.raised(call)
+            except ServiceError as error:
+                call.error = error.code
+                return _response(request.url, error.status, {"__type": error.code, "message": error.message})
+            except BaseException as error:
+                call.error = type(error).__name__
+                raise
+            shape = model.operation_model(operation).output_shape
+            if shape is not None:
+                report = ParamValidator().validate(answer, shape)
+                assert not report.has_errors(), f"{operation}'s answer is not the service's: {report.generate_report()}"
+            return _response(request.url, 200, answer)
+
+    def _answer(self, call: Call) -> dict[str, Any]:
+        if call.operation in self.unknown:
+            raise ServiceError("UnknownOperationException", "")
+        method = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", call.operation).lower()
+        handle: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(self._services[call.service], method, None)
+        assert handle, f"the model knows no {call.name}: teach it, or do not call it"
+        return handle(call.params)
+
+
+def _response(url: str, status: int, body: dict[str, Any]) -> AWSResponse:
+    text = json.dumps(body).encode()
+    headers: Any = HeadersDict({"x-amzn-requestid": str(uuid.uuid4()), "content-type": "application/x-amz-json-1.0"})
+    return AWSResponse(url, status, headers, _Body(text))
+
+
+class _Body(BytesIO):
+    """What AWSResponse reads, as urllib3 gives it."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        while chunk := self.read():
+            yield chunk
