@@ -28,7 +28,8 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import DEFAULT_CA_BUNDLE
 from crhelper import CfnResource
-from sentinel.errors import InvalidEvent, SentinelError, ServiceUnavailable, TableConflict, aws_code, from_aws
+from sentinel.aws_errors import aws_code, from_aws
+from sentinel.errors import InvalidEvent, SentinelError, ServiceUnavailable, TableConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 from botocore.exceptions import ClientError
+from sentinel.aws_errors import from_aws
 from sentinel.edge import Edge, Get
-from sentinel.errors import ConcurrentModification, Throttled, from_aws
+from sentinel.errors import ConcurrentModification, Throttled
 from sentinel.requests import Request
 
 if TYPE_CHECKING:

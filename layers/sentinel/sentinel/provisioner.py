@@ -21,17 +21,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct, structs
 
-from sentinel.errors import (
-    OperationRefused,
-    SentinelError,
-    TableConflict,
-    TableNotFound,
-    TableNotReady,
-    Verdict,
-    aws_code,
-    classify,
-    from_aws,
-)
+from sentinel.aws_errors import Verdict, aws_code, classify, from_aws
+from sentinel.errors import OperationRefused, SentinelError, TableConflict, TableNotFound, TableNotReady
 from sentinel.ownership import created_by, describe_mark, owner_of
 from sentinel.plan import Goal, Phase, Plan, Step, insights_declared, make_plan, may_be_stale, release_steps
 from sentinel.schema import TableSchema

@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Meta, Struct, structs
 
 from sentinel import clients, times
+from sentinel.aws_errors import aws_code, from_aws
 from sentinel.errors import (
     ConcurrentModification,
     InvalidCursor,
@@ -32,8 +33,6 @@ from sentinel.errors import (
     RecordExists,
     RecordExpired,
     RecordNotFound,
-    aws_code,
-    from_aws,
 )
 from sentinel.items import TYPES, Item, Record, StoredForm, Unreadable, new_id, typed
 
