@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -12,8 +14,20 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
     ReadTimeoutError,
+    SSLError,
 )
-from sentinel.aws_errors import EVENTS_RULES, KMS_RULES, RULES, SERVICES, Rule, Verdict, aws_code, classify, from_aws
+from sentinel.aws_errors import (
+    EVENTS_RULES,
+    ITEM_OPERATIONS,
+    KMS_RULES,
+    RULES,
+    SERVICES,
+    Rule,
+    Verdict,
+    aws_code,
+    classify,
+    from_aws,
+)
 from sentinel.errors import (
     AccessDenied,
     OperationRefused,
@@ -28,12 +42,75 @@ IN_USE = "ResourceInUseException", "Attempt to change a resource which is still 
 LIMIT = "LimitExceededException", "Subscriber limit exceeded: "
 INVALID = "ValidationException", "One or more parameter values were invalid: "
 RETRY, WAIT, DONE, REFUSE, FATAL = Verdict.RETRY, Verdict.WAIT, Verdict.DONE, Verdict.REFUSE, Verdict.FATAL
+DENIED = Verdict.DENIED
 
 # (code, message, verdict, error)
 SAID: list[tuple[str, str, Verdict, type[SentinelError]]] = [
     ("UnknownOperationException", "", Verdict.NOT_SHOWN, OperationRefused),
-    ("AccessDeniedException", "User: u is not authorized to perform: dynamodb:CreateTable", FATAL, AccessDenied),
-    ("KMSAccessDeniedException", "The ciphertext refers to a key that you may not use", FATAL, AccessDenied),
+    ("AccessDeniedException", "User: u is not authorized to perform: dynamodb:CreateTable", DENIED, AccessDenied),
+    ("KMSAccessDeniedException", "The ciphertext refers to a key that you may not use", DENIED, AccessDenied),
+    (
+        "AccessDeniedException",
+        "User: u is not authorized to perform: dynamodb:DeleteTable on resource: arn with an explicit deny in a"
+        " resource-based policy",
+        FATAL,
+        AccessDenied,
+    ),
+    (
+        "AccessDeniedException",
+        "The new resource policy will not allow you to update the resource policy in the future.",
+        FATAL,
+        OperationRefused,
+    ),
+    (
+        "ValidationException",
+        'One or more parameter values were invalid: Invalid policy document: Invalid principal in policy: "AWS":"x"',
+        DENIED,
+        OperationRefused,
+    ),
+    (
+        "InternalServerError",
+        "KMS internal error: com.amazonaws.services.kms.model.AWSKMSException: EncryptionContext is supported only when"
+        " creating a grant for a symmetric encryption KMS key. (Service: AWSKMS; Status Code: 400; Error Code:"
+        " ValidationException; Request ID: X; Proxy: null)",
+        FATAL,
+        OperationRefused,
+    ),
+    (
+        "InternalServerError",
+        "KMS internal error: com.amazonaws.services.kms.model.KMSInternalException: x (Service: AWSKMS; Status Code:"
+        " 500; Error Code: KMSInternalException; Request ID: X; Proxy: null)",
+        RETRY,
+        ServiceUnavailable,
+    ),
+    ("InternalFailure", "", FATAL, OperationRefused),
+    ("InternalFailure", "The request processing has failed because of an unknown error", RETRY, ServiceUnavailable),
+    (
+        "LimitExceededException",
+        "Subscriber limit exceeded: There is a limit of 2500 tables per subscriber",
+        FATAL,
+        OperationRefused,
+    ),
+    ("ValidationException", "Cannot read from backfilling global secondary index: gsi-x", WAIT, ServiceUnavailable),
+    (
+        "ReplicatedWriteConflictException",
+        "One or more items in this request are being modified by a request in another Region.",
+        RETRY,
+        Throttled,
+    ),
+    (
+        "ValidationException",
+        "Create/Update/Delete of replica is not allowed while the replica is being added to table"
+        " with name: T in region: us-east-1.",
+        WAIT,
+        OperationRefused,
+    ),
+    (
+        "ValidationException",
+        "KMS key disabled error: com.amazonaws.services.kms.model.DisabledException: k disabled.",
+        FATAL,
+        OperationRefused,
+    ),
     ("UnrecognizedClientException", "The security token included in the request is invalid.", FATAL, AccessDenied),
     ("ExpiredTokenException", "The security token included in the request is expired", FATAL, AccessDenied),
     ("InvalidSignatureException", "Signature expired", FATAL, AccessDenied),
@@ -219,7 +296,7 @@ def test_what_stops_a_deploy_says_what_to_do(
 
 # (operation, code, message, status, verdict, error, what to do)
 ELSEWHERE: list[tuple[str, str, str, int, Verdict, type[SentinelError], str]] = [
-    ("events:PutRule", "AccessDeniedException", "not authorized to perform: events:PutRule", 400, FATAL, AccessDenied,
+    ("events:PutRule", "AccessDeniedException", "not authorized to perform: events:PutRule", 400, DENIED, AccessDenied,
      "sentinel-poll-"),
     ("events:PutRule", "ExpiredTokenException", "The security token … is expired", 400, FATAL, AccessDenied,
      "credentials"),
@@ -234,8 +311,8 @@ ELSEWHERE: list[tuple[str, str, str, int, Verdict, type[SentinelError], str]] = 
     ("events:PutRule", "InternalFailure", "", 500, RETRY, ServiceUnavailable, "EventBridge failed"),
     ("events:PutRule", "SomethingNew", "", 503, RETRY, ServiceUnavailable, "EventBridge failed"),
     ("events:PutTargets", "ValidationException", "JSON syntax error in input", 400, FATAL, OperationRefused, "names"),
-    ("kms:DescribeKey", "AccessDeniedException", "not authorized to perform: kms:DescribeKey", 400, FATAL, AccessDenied,
-     "kms:DescribeKey"),
+    ("kms:DescribeKey", "AccessDeniedException", "not authorized to perform: kms:DescribeKey", 400, DENIED,
+     AccessDenied, "kms:DescribeKey"),
     ("kms:DescribeKey", "UnrecognizedClientException", "… token … is invalid.", 400, FATAL, AccessDenied,
      "credentials"),
     ("kms:DescribeKey", "ThrottlingException", "You have exceeded the rate", 400, RETRY, Throttled, "KMS"),
@@ -314,6 +391,28 @@ def test_an_error_has_code_message_suggestion_and_context() -> None:
     assert "TableNamePrefix" in raised.suggestion
     assert raised.context == {"operation": "CreateTable", "table": "orders", "aws_code": "AccessDeniedException"}
     assert str(raised) == f"ACCESS_DENIED: CreateTable on orders: not authorized. {raised.suggestion}"
+
+
+@pytest.mark.parametrize("operation", sorted(ITEM_OPERATIONS))
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code} {rule.message}"[:60])
+def test_whoever_reads_or_writes_items_is_never_told_to_deploy(rule: Rule, operation: str) -> None:
+    said = next((message for code, message, *_ in SAID if _first(code, message) is rule), None)
+    assert said is not None, "a row that nothing meets"
+    code = next(code for code, message, *_ in SAID if message == said and _first(code, message) is rule)
+    suggestion = from_aws(client_error(code, said), operation, "orders").suggestion
+    assert not re.search(r"\bdeploy\b", suggestion, re.IGNORECASE)
+
+
+def _first(code: str, message: str) -> Rule:
+    return next(r for r in RULES if re.fullmatch(r.code or ".*", code, re.I) and re.search(r.message, message, re.I))
+
+
+def test_a_bundle_of_authorities_that_is_not_there_is_named_and_not_tried_for_ever() -> None:
+    missing = SSLError(endpoint_url=ENDPOINT, error=FileNotFoundError(2, "No such file or directory"))
+    assert classify(missing)[:2] == (FATAL, ServiceUnavailable)
+    assert "AWS_CA_BUNDLE" in from_aws(missing, "DescribeTable", "orders").suggestion
+    broken = SSLError(endpoint_url=ENDPOINT, error=OSError("EOF occurred in violation of protocol"))
+    assert classify(broken)[0] is RETRY
 
 
 def test_an_error_of_this_package_is_passed_on() -> None:

@@ -18,6 +18,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
+    SSLError,
 )
 
 from sentinel.errors import (
@@ -38,20 +39,38 @@ class Verdict(Enum):
 
     RETRY = "retry"  # with backoff: throttled, or a fault on the service's side
     WAIT = "wait"  # something else has to finish first: look again
+    DENIED = "denied"  # for good, unless the rights are so new that IAM may not know them: RIGHTS_SHOWN_AFTER
     DONE = "done"  # it is so already: the next look confirms it
     NOT_SHOWN = "not shown"  # the endpoint does not know the operation (local engines)
     REFUSE = "refuse"  # will be possible later, but not within this deploy
     FATAL = "fatal"
 
 
+# IAM is eventually consistent: a role or policy that this very deploy has made may be unknown for some seconds, seen up
+# to half a minute; Terraform's AWS provider waits two minutes. For so many seconds from its beginning a request tries
+# again what is denied: twice what was seen. A right that is missing for good costs a user this minute once.
+RIGHTS_SHOWN_AFTER = 60.0
+
+
 class Rule(NamedTuple):
-    """A row of a table: what matches (regular expressions, any case), and what it means."""
+    """A row of a table: what matches (regular expressions, any case), and what it means.
+
+    `for_items` is the suggestion to whoever reads or writes items, where it differs: their calls are not deploys.
+    """
 
     code: str
     message: str
     verdict: Verdict
     error: type[SentinelError]
     suggestion: str
+    for_items: str = ""
+
+    @property
+    def items_suggestion(self) -> str:
+        """What to do about it for whoever reads or writes items: never to deploy."""
+        if self.for_items or not re.search(r"\bdeploy\b", self.suggestion, re.IGNORECASE):
+            return self.for_items or self.suggestion
+        return ANYTHING_ELSE.for_items
 
 
 BAD_CREDENTIALS = Rule(
@@ -66,8 +85,16 @@ THROTTLING = (
     "Throttling.*|ThrottledException|RequestLimitExceeded|TooManyRequests.*|"
     "ProvisionedThroughputExceeded.*|RequestThrottled.*|SlowDown"
 )
-OWN_SIDE = "InternalServerError|InternalFailure|ServiceUnavailable.*|ServerError|InternalError|5\\d\\d"
-ANYTHING_ELSE = Rule("", "", Verdict.FATAL, OperationRefused, "Correct what the service names, then deploy again.")
+ACCESS_DENIED = "AccessDenied.*|UnauthorizedOperation|NotAuthorized|KMSAccessDeniedException"
+SERVER_FAULT = "InternalServerError|InternalFailure|ServiceUnavailable.*|ServerError|InternalError|5\\d\\d"
+ANYTHING_ELSE = Rule(
+    "",
+    "",
+    Verdict.FATAL,
+    OperationRefused,
+    "Correct what the service names, then deploy again.",
+    "DynamoDB does not accept this call; its message says why. Check that the table is the one this function is for.",
+)
 
 # First match wins. Sources: the DynamoDB API reference's error lists, the developer
 # guide's quota pages, and the messages that DynamoDB really sends (the tests quote them).
@@ -80,12 +107,30 @@ RULES: tuple[Rule, ...] = (
         "This endpoint does not know the operation; use DynamoDB itself, or leave the property out.",
     ),
     Rule(
-        "AccessDenied.*|UnauthorizedOperation|NotAuthorized|KMSAccessDeniedException",
-        "",
+        "AccessDenied.*",
+        "new resource policy will not allow you",
         Verdict.FATAL,
+        OperationRefused,
+        "The policy would lock its owner out: let it allow dynamodb:PutResourcePolicy to this account, then deploy"
+        " again.",
+    ),
+    Rule(
+        ACCESS_DENIED,
+        "explicit deny",
+        Verdict.FATAL,
+        AccessDenied,
+        "Something forbids it explicitly: look for a Deny in the policy that the message names. A Deny that was just"
+        " taken out of a table's policy still holds for about four minutes.",
+    ),
+    Rule(
+        ACCESS_DENIED,
+        "",
+        Verdict.DENIED,
         AccessDenied,
         "Allow the function's role this operation on the table: its name must begin with TableNamePrefix,"
         " and a customer key must allow the role too.",
+        "Allow the function's role this operation on the table and its indexes; a customer key must allow the role"
+        " too.",
     ),
     BAD_CREDENTIALS,
     Rule(
@@ -103,18 +148,36 @@ RULES: tuple[Rule, ...] = (
         "Try again in a moment; if it lasts, raise the table's capacity or the account's limits.",
     ),
     Rule(
-        OWN_SIDE,
+        "InternalServerError",
+        "KMS internal error.*Status Code: 4\\d\\d(?!.*Throttl)",
+        Verdict.FATAL,
+        OperationRefused,
+        "The key is of the wrong kind: a table takes a symmetric key for encrypting and decrypting. Name another in"
+        " KMSMasterKeyId, then deploy again.",
+        "The table's key does not work: whoever runs the table has to look at it in KMS.",
+    ),
+    Rule(
+        "InternalFailure",
+        r"^\s*$",
+        Verdict.FATAL,
+        OperationRefused,
+        "DynamoDB fails on this request without saying why, as it does on an empty WarmThroughput or"
+        " OnDemandThroughput: leave out what is empty, then deploy again.",
+        "DynamoDB fails on this request without saying why; the same call will not do better.",
+    ),
+    Rule(
+        SERVER_FAULT,
         "",
         Verdict.RETRY,
         ServiceUnavailable,
         "DynamoDB failed on its side; try again in a moment.",
     ),
     Rule(
-        "TransactionConflictException|TransactionInProgressException",
+        "TransactionConflictException|TransactionInProgressException|ReplicatedWriteConflictException",
         "",
         Verdict.RETRY,
         Throttled,
-        "A transaction of another writer holds the item: the same call again in a moment.",
+        "Another writer, or one in another Region, holds the item: the same call again in a moment.",
     ),
     Rule(
         "ContinuousBackupsUnavailableException",
@@ -132,10 +195,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "LimitExceededException",
-        "tags are being updated|Only \\d+ online index",
+        "tags are being updated|Only \\d+ online index|restore operations",
         Verdict.WAIT,
         Throttled,
-        "Another change of the table's tags or indexes has to end first; it is waited for.",
+        "Another change (the table's tags or indexes, a restore) has to end first; it is waited for.",
     ),
     Rule(
         "LimitExceededException",
@@ -146,7 +209,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "LimitExceededException",
-        "exceeds|per-table limit",
+        "exceeds|per-table limit|limit of \\d+ tables|per subscriber",
         Verdict.FATAL,
         OperationRefused,
         "A quota of the account or the table is used up: raise it or remove what is not needed.",
@@ -154,7 +217,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "LimitExceededException",
         "simultaneous|concurrent|at once|at the same time|only .* can be (created|updated|deleted)|"
-        "Too many operations|Subscriber limit|control plane",
+        "Too many operations|control plane",
         Verdict.RETRY,
         Throttled,
         "Too many table operations run at once in this account.",
@@ -200,6 +263,39 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ValidationException",
+        "Cannot read from backfilling",
+        Verdict.WAIT,
+        ServiceUnavailable,
+        "The index is being built; it is waited for.",
+        "The index is still being built, which takes 8 to 17 minutes or more: list by another field, or try again"
+        " later.",
+    ),
+    Rule(
+        "ValidationException",
+        "replicas? (is|are) being (added|changed|created|updated|removed|deleted)",
+        Verdict.WAIT,
+        OperationRefused,
+        "A replica of the table is being added or changed elsewhere; it is waited for.",
+    ),
+    Rule(
+        "ValidationException",
+        "Invalid principal",
+        Verdict.DENIED,
+        OperationRefused,
+        "The policy names a principal that IAM does not know: check its ARN. It is one that was deleted, or that is"
+        " made after the table (DependsOn orders them); then deploy again.",
+    ),
+    Rule(
+        "ValidationException",
+        "KMS key disabled error|KMSInvalidStateException|pending deletion",
+        Verdict.FATAL,
+        OperationRefused,
+        "Enable the table's key in KMS, or name another in KMSMasterKeyId, then deploy again.",
+        "The table's key is disabled or about to be deleted: enable it in KMS. The items can be read again minutes"
+        " later, whatever the table's status says.",
+    ),
+    Rule(
+        "ValidationException",
         "protected against deletion|deletion protection",
         Verdict.FATAL,
         OperationRefused,
@@ -225,9 +321,9 @@ RULES: tuple[Rule, ...] = (
 # The API references of EventBridge and KMS: the errors of the calls that the provisioner makes there.
 EVENTS_RULES: tuple[Rule, ...] = (
     Rule(
-        "AccessDenied.*|UnauthorizedOperation|NotAuthorized",
+        ACCESS_DENIED,
         "",
-        Verdict.FATAL,
+        Verdict.DENIED,
         AccessDenied,
         "Allow the provisioner's role this operation on the rules sentinel-poll-*: its own policy does, a permissions"
         " boundary or an organization's policy must not forbid it.",
@@ -257,7 +353,7 @@ EVENTS_RULES: tuple[Rule, ...] = (
         "The rule is gone: deploy again, and it is made anew.",
     ),
     Rule(
-        f"InternalException|{OWN_SIDE}",
+        f"InternalException|{SERVER_FAULT}",
         "",
         Verdict.RETRY,
         ServiceUnavailable,
@@ -267,9 +363,9 @@ EVENTS_RULES: tuple[Rule, ...] = (
 )
 KMS_RULES: tuple[Rule, ...] = (
     Rule(
-        "AccessDenied.*|UnauthorizedOperation|NotAuthorized",
+        ACCESS_DENIED,
         "",
-        Verdict.FATAL,
+        Verdict.DENIED,
         AccessDenied,
         "Allow the function's role kms:DescribeKey on the key (KmsKeyArn does), in the key's own policy too; or declare"
         " the key by its ARN, which needs no look.",
@@ -284,7 +380,7 @@ KMS_RULES: tuple[Rule, ...] = (
         "Check KMSMasterKeyId and the region: KMS has no such key or alias there.",
     ),
     Rule(
-        f"KMSInternalException|DependencyTimeoutException|{OWN_SIDE}",
+        f"KMSInternalException|DependencyTimeoutException|{SERVER_FAULT}",
         "",
         Verdict.RETRY,
         ServiceUnavailable,
@@ -292,6 +388,21 @@ KMS_RULES: tuple[Rule, ...] = (
     ),
     ANYTHING_ELSE,
 )
+
+
+# The calls that read or write items; whoever makes them cannot deploy anything.
+ITEM_OPERATIONS = {
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "Scan",
+    "TransactGetItems",
+    "TransactWriteItems",
+    "UpdateItem",
+}
 
 
 class Service(NamedTuple):
@@ -312,6 +423,34 @@ SERVICES = {
 }
 
 
+# What botocore raises where no service answered: its class, its text, and what that means. First match, too.
+UNANSWERED: tuple[tuple[tuple[type[BaseException], ...], str, Verdict, type[SentinelError], str], ...] = (
+    (
+        (NoCredentialsError, PartialCredentialsError),
+        "",
+        Verdict.FATAL,
+        AccessDenied,
+        "Give the process AWS credentials.",
+    ),
+    ((NoRegionError,), "", Verdict.FATAL, ServiceUnavailable, "Set AWS_REGION."),
+    (
+        (SSLError,),
+        "No such file|CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+        Verdict.FATAL,
+        ServiceUnavailable,
+        "AWS_CA_BUNDLE has to name a file that is there and holds the authority that the endpoint, or the proxy, is"
+        " certified by; unset, AWS's own is trusted.",
+    ),
+    (
+        (HTTPClientError, ConnectionError),
+        "",
+        Verdict.RETRY,
+        ServiceUnavailable,
+        "The endpoint cannot be reached: check the network {reached}.",
+    ),
+)
+
+
 def aws_code(error: BaseException) -> str:
     """The service's error code, or the exception's class name where no service answered."""
     if isinstance(error, ClientError):
@@ -319,8 +458,11 @@ def aws_code(error: BaseException) -> str:
     return type(error).__name__
 
 
-def classify(error: BaseException, service: str = "dynamodb") -> tuple[Verdict, type[SentinelError], str]:
-    """(verdict, this package's error, suggestion) for what boto3 raised; `service` is one of `SERVICES`.
+def classify(
+    error: BaseException, service: str = "dynamodb", *, of_items: bool = False
+) -> tuple[Verdict, type[SentinelError], str]:
+    """(verdict, this package's error, suggestion) for what boto3 raised; `service` is one of `SERVICES`, `of_items`
+    says that the call reads or writes items.
 
     An error that is not boto3's is FATAL and OperationRefused: a fault of ours must not be
     retried for an hour.
@@ -334,17 +476,10 @@ def classify(error: BaseException, service: str = "dynamodb") -> tuple[Verdict, 
             if re.fullmatch(rule.code or ".*", code, re.IGNORECASE) and re.search(rule.message, message, re.IGNORECASE):
                 if rule is ANYTHING_ELSE and status >= 500:
                     return Verdict.RETRY, ServiceUnavailable, f"{asked.name} failed on its side; try again in a moment."
-                return rule.verdict, rule.error, rule.suggestion
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return Verdict.FATAL, AccessDenied, "Give the process AWS credentials."
-    if isinstance(error, NoRegionError):
-        return Verdict.FATAL, ServiceUnavailable, "Set AWS_REGION."
-    if isinstance(error, HTTPClientError | ConnectionError):
-        return (
-            Verdict.RETRY,
-            ServiceUnavailable,
-            f"The endpoint cannot be reached: check the network {asked.reached}.",
-        )
+                return rule.verdict, rule.error, rule.items_suggestion if of_items else rule.suggestion
+    for kinds, text, verdict, kind, suggestion in UNANSWERED:
+        if isinstance(error, kinds) and re.search(text, str(error)):
+            return verdict, kind, suggestion.format(reached=asked.reached)
     return Verdict.FATAL, OperationRefused, ""
 
 
@@ -358,7 +493,8 @@ def from_aws(error: BaseException, operation: str, table: str) -> SentinelError:
     if isinstance(error, SentinelError):
         return error
     prefix = operation.partition(":")[0]
-    _, kind, suggestion = classify(error, prefix if prefix in SERVICES else "dynamodb")
+    service = prefix if prefix in SERVICES else "dynamodb"
+    _, kind, suggestion = classify(error, service, of_items=operation in ITEM_OPERATIONS)
     if isinstance(error, ClientError):
         said = str(error.response.get("Error", {}).get("Message") or aws_code(error))
     elif isinstance(error, BotoCoreError):
