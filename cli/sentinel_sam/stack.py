@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 import click
@@ -34,6 +34,16 @@ class NotReached(click.ClickException):
     """The stack, or AWS itself, could not be asked."""
 
     exit_code = NOT_REACHED
+
+
+class Deployed(NamedTuple):
+    """A deployed stack: the values of its parameters as they were given, those that CloudFormation looked up (of SSM
+    parameters), and its template as text or object."""
+
+    stack_id: str
+    parameters: dict[str, str]
+    resolved: dict[str, str]
+    template: Any
 
 
 class Stack:
@@ -106,15 +116,65 @@ class Stack:
             raise (NotReached if message.startswith(UNREACHED_CODES) else Refused)(message)
         return body
 
-    def deployed(self, name: str) -> tuple[str, dict[str, str], Any]:
-        """Another stack's id, its parameters' values, and its template as it was deployed (text or object)."""
+    def deployed(self, name: str) -> Deployed:
+        """Another stack, with its template as it was deployed."""
         stack = self._describe(name, "--deployed")
-        parameters = {
-            item["ParameterKey"]: item.get("ResolvedValue", item["ParameterValue"])
-            for item in stack.get("Parameters", ())
-        }
+        given = stack.get("Parameters", ())
         template = self.call("cloudformation", "get_template", StackName=name, TemplateStage="Original")
-        return stack["StackId"], parameters, template["TemplateBody"]
+        return Deployed(
+            stack["StackId"],
+            {item["ParameterKey"]: item["ParameterValue"] for item in given},
+            {item["ParameterKey"]: item["ResolvedValue"] for item in given if "ResolvedValue" in item},
+            template["TemplateBody"],
+        )
+
+    def resources(self, name: str, kind: str) -> dict[str, str]:
+        """The physical ids of another stack's resources of a type, by logical id."""
+        found = self._pages("list_stack_resources", "StackResourceSummaries", StackName=name)
+        return {
+            each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
+            for each in found
+            if each["ResourceType"] == kind and each["ResourceStatus"] != "DELETE_COMPLETE"
+        }
+
+    def change_set(self, name: str, stack: str | None) -> dict[str, Any]:
+        """DescribeChangeSet's answer with the properties' values, all pages in one."""
+        params = {"ChangeSetName": name, "IncludePropertyValues": True} | ({"StackName": stack} if stack else {})
+        answer = self.call("cloudformation", "describe_change_set", **params)
+        changes = list(answer.get("Changes", ()))
+        while token := answer.get("NextToken"):
+            answer = self.call("cloudformation", "describe_change_set", **params, NextToken=token)
+            changes += answer.get("Changes", ())
+        return {**answer, "Changes": changes}
+
+    @cached_property
+    def _exports(self) -> dict[str, str]:
+        return {each["Name"]: each["Value"] for each in self._pages("list_exports", "Exports")}
+
+    def export(self, name: str) -> str | None:
+        """The value of an export; None where there is none, or where exports may not be listed."""
+        try:
+            return self._exports.get(name)
+        except NotReached:
+            return None
+
+    def ssm_parameter(self, name: str) -> str | None:
+        """The value of an SSM parameter (`name` or `name:version`); None where it is not there or may not be read."""
+        try:
+            value: str = self.call("ssm", "get_parameter", Name=name)["Parameter"]["Value"]
+        except NotReached:
+            return None
+        return value
+
+    def _pages(self, method: str, items: str, **params: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        token: dict[str, str] = {}
+        while True:
+            page = self.call("cloudformation", method, **params, **token)
+            found += page.get(items, ())
+            if not page.get("NextToken"):
+                return found
+            token = {"NextToken": page["NextToken"]}
 
     def provisioner_log(self, since: float) -> list[str]:
         """The lines of the provisioner's log from `since` on (seconds since the epoch)."""

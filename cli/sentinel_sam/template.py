@@ -1,101 +1,231 @@
-"""The declarations of `Custom::DynamoDBTable` in a template, with its parameters and conditions filled in.
-
-Only what a table's declaration commonly uses: Ref, Fn::Sub, Fn::If, Fn::Join and conditions. Anything else is
-refused by name: a plan of what was guessed would be worth nothing.
-"""
+"""The tables that a template declares, with its parameters, conditions and functions resolved."""
 
 from __future__ import annotations
 
 import json
-import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
+
+from sentinel_sam import documents
+from sentinel_sam.functions import LOOP, Resolver, Unknown, unknowns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-NO_VALUE = object()
+    from sentinel_sam.functions import Account
+
 TYPE = "Custom::DynamoDBTable"
+SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
+# Transforms whose effect on tables is known: none, or one that functions.py has.
+TRANSFORMS = ("AWS::Serverless-2016-10-31", "AWS::LanguageExtensions")
+SSM_VALUE = "AWS::SSM::Parameter::Value<"
+# Without these nothing can be said of a table; every other property is planned around.
+ESSENTIAL = (
+    "Schema",
+    "TableName",
+    "KeySchema",
+    "AttributeDefinitions",
+    "GlobalSecondaryIndexes",
+    "LocalSecondaryIndexes",
+    "BillingMode",
+    "ProvisionedThroughput",
+)
+# The property, or of an index: GlobalSecondaryIndexes, the index's name, its property.
+Place = tuple[str, ...]
+OF_AN_INDEX = ("OnDemandThroughput", "WarmThroughput", "ContributorInsightsSpecification")
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags."""
+@dataclass(frozen=True)
+class Declared:
+    """A table as a template declares it: properties, and what its resource's policies say.
+
+    `unknown` has the path of each value that is known after the deploy only, with what gives it; `left_out` are the
+    properties that have such values, and `properties` the others. With `undecided` these are too few for a plan.
+    """
+
+    properties: dict[str, Any] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    undecided: bool = False
+    left_out: list[Place] = field(default_factory=list)
+    deletion_policy: str = "Delete"
+    replace_policy: str = "Delete"
 
 
-def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-        if suffix == "GetAtt":
-            value = value.split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        assert isinstance(node, yaml.MappingNode)
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+@dataclass(frozen=True)
+class Given:
+    """Values that come from outside the template.
 
+    `values` by the names of parameters, pseudo parameters, and of resources and attributes (`Key.Arn`); `resolved` are
+    values of parameters that were looked up already (those of SSM parameters), and need no second look.
+    """
 
-# Dates stay the text that they are: a template's version is no date.
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_multi_constructor("!", _tag)
+    values: Mapping[str, str] = field(default_factory=dict)
+    resolved: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(text: Any, name: str) -> dict[str, Any]:
-    """A template, or the properties of one table, from YAML or JSON."""
+    """A template, or the properties of one table, from YAML, JSON or an object that was read from it."""
     try:
-        document = yaml.load(text, _Loader) if isinstance(text, str) else text  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+        return documents.parse(text) if isinstance(text, str) else documents.as_text(text)
+    except documents.NotADocument as error:
         raise click.UsageError(f"{name}: {error}") from error
-    if not isinstance(document, dict):
-        raise click.UsageError(f"{name}: a template, or an object of properties, is expected")
-    return document
 
 
-def declarations(template: dict[str, Any], values: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """The properties of each `Custom::DynamoDBTable`, by logical id, without those that a condition leaves out.
+def transforms(template: Mapping[str, Any]) -> list[str]:
+    """The template's transforms that may change tables in ways that are not known here."""
+    given = template.get("Transform") or []
+    names = [each.get("Name") if isinstance(each, dict) else each for each in _list(given)]
+    return [str(name) for name in names if name not in TRANSFORMS]
 
-    `values` are parameters and pseudo parameters by name. A file without Resources is the properties of one table.
+
+def declarations(template: dict[str, Any], given: Given, account: Account) -> dict[str, Declared]:
+    """Each `Custom::DynamoDBTable` by its logical id, without those that a condition leaves out.
+
+    A file without Resources is the properties of one table, under the empty name.
     """
     if "Resources" not in template:
-        return {"": template}
-    defaults = {
-        name: str(parameter["Default"])
-        for name, parameter in _objects(template, "Parameters").items()
-        if "Default" in parameter
-    }
-    resolver = _Resolver({**defaults, **values}, _objects(template, "Conditions"))
+        found = Resolver({}, given.values, account).value(template, "properties")
+        return {"": declared(found)}
+    section = _objects(template, "Resources", loops=True)
+    resolver = Resolver(template, _values(template, given, account), account)
     made = {}
-    for logical_id, resource in _objects(template, "Resources").items():
-        if resource.get("Type") != TYPE:
-            continue
-        condition = resource.get("Condition")
-        if condition is not None and not resolver.condition(condition, f"{logical_id}.Condition"):
-            continue
-        properties = dict(_object(resource.get("Properties") or {}, f"{logical_id}.Properties"))
-        properties.pop("ServiceToken", None)  # the planner wants none, and it is mostly imported
-        made[logical_id] = resolver.value(properties, logical_id)
+    try:
+        for logical_id, resource, inner in resolver.entries(section, "Resources"):
+            if _object(resource, f"Resources.{logical_id}").get("Type") == TYPE:
+                table = _resource(logical_id, resource, inner)
+                if table is not None:
+                    made[logical_id] = table
+    except RecursionError:
+        raise click.UsageError("a condition of the template refers to itself") from None
     return made
+
+
+def _resource(logical_id: str, resource: dict[str, Any], resolver: Resolver) -> Declared | None:
+    """The table of a resource; None where a condition leaves it out."""
+    name = resource.get("Condition")
+    if name is not None:
+        condition = resolver.text(name, f"{logical_id}.Condition")
+        holds = (
+            condition if isinstance(condition, Unknown) else resolver.condition(condition, f"{logical_id}.Condition")
+        )
+        if isinstance(holds, Unknown):
+            return Declared(unknown={"Condition": holds.source}, undecided=True)
+        if not holds:
+            return None
+    properties = _object(resource.get("Properties") or {}, f"{logical_id}.Properties")
+    # The planner takes no ServiceToken, which is mostly imported.
+    asked = {key: value for key, value in properties.items() if key != "ServiceToken"}
+    return declared(
+        resolver.value(asked, logical_id),
+        deletion_policy=_policy(resource, "DeletionPolicy", resolver, logical_id),
+        replace_policy=_policy(resource, "UpdateReplacePolicy", resolver, logical_id),
+    )
+
+
+def _policy(resource: dict[str, Any], policy: str, resolver: Resolver, logical_id: str) -> str:
+    return str(resolver.value(resource.get(policy, "Delete"), f"{logical_id}.{policy}"))
+
+
+def declared(properties: Any, *, deletion_policy: str = "Delete", replace_policy: str = "Delete") -> Declared:
+    """A table with these properties, in which values may be unknown."""
+    known, unknown, undecided, left_out = _without_unknown(properties)
+    return Declared(known, unknown, undecided, left_out, deletion_policy, replace_policy)
+
+
+def _without_unknown(properties: Any) -> tuple[dict[str, Any], dict[str, str], bool, list[Place]]:
+    """(what is known, what is not and its source, whether that leaves too little to plan, what was left out)."""
+    if not isinstance(properties, dict):
+        source = properties.source if isinstance(properties, Unknown) else ""
+        return {}, {"Properties": source}, True, []
+    unknown: dict[str, str] = {}
+    left_out: list[Place] = []
+    for place, value in unknowns(properties):
+        unknown["".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)[1:]] = value.source
+        match place:
+            case ("GlobalSecondaryIndexes", int(number), str(part), *_) if part in OF_AN_INDEX:
+                name = properties["GlobalSecondaryIndexes"][number].get("IndexName")
+                left_out.append(("GlobalSecondaryIndexes", str(name), part))
+            case (str(name), *_):
+                left_out.append((name,))
+    undecided = any(len(place) == 1 and place[0] in ESSENTIAL for place in left_out)
+    return without(properties, left_out), unknown, undecided, left_out
+
+
+def without(properties: Mapping[str, Any], left_out: Iterable[Place]) -> dict[str, Any]:
+    """Properties without some of them, or without a part of an index, by the index's name."""
+    known = dict(properties)
+    for place in left_out:
+        match place:
+            case (name,):
+                known.pop(name, None)
+            case (indexes, index, part) if isinstance(known.get(indexes), list):
+                known[indexes] = [
+                    {key: item for key, item in each.items() if each.get("IndexName") != index or key != part}
+                    for each in known[indexes]
+                ]
+    return known
+
+
+def _values(template: dict[str, Any], given: Given, account: Account) -> dict[str, Any]:
+    """The values of parameters and pseudo parameters, by name. Raises `click.UsageError` where a deploy lacks one."""
+    found: dict[str, Any] = dict(given.values)
+    if "AWS::Partition" in found:
+        found["AWS::URLSuffix"] = SUFFIXES.get(found["AWS::Partition"], "amazonaws.com")
+    missing = []
+    for name, parameter in _objects(template, "Parameters").items():
+        if name in given.resolved:
+            value: Any = given.resolved[name]
+        elif name in given.values:
+            value = given.values[name]
+        elif "Default" in parameter:
+            value = parameter["Default"]
+        else:
+            missing.append(name)
+            continue
+        found[name] = _parameter(name, parameter, value, account, resolved=name in given.resolved)
+    if missing:
+        options = " ".join(f"--parameter {name}=…" for name in missing)
+        raise click.UsageError(f"the template needs values of its parameters: give {options}")
+    return found
+
+
+def _parameter(name: str, parameter: dict[str, Any], value: Any, account: Account, *, resolved: bool) -> Any:
+    kind = str(parameter.get("Type", "String"))
+    if parameter.get("NoEcho") == "true" and set(str(value)) == {"*"}:
+        return Unknown(f"the parameter {name}, which CloudFormation does not show: give --parameter {name}=…")
+    allowed = parameter.get("AllowedValues")
+    if isinstance(allowed, list) and not resolved and value not in allowed:
+        raise click.UsageError(f"--parameter {name}={value}: the template allows {', '.join(map(str, allowed))}")
+    if kind.startswith(SSM_VALUE) and not resolved:
+        looked_up = account.ssm_parameter(value)
+        if looked_up is None:
+            return Unknown(f"the SSM parameter {value}")
+        value = looked_up
+    is_list = kind.removeprefix(SSM_VALUE).startswith(("CommaDelimitedList", "List<"))
+    return [each.strip() for each in value.split(",")] if is_list else value
 
 
 def check_names(template: dict[str, Any], given: Iterable[str]) -> None:
     """Refuses a value for what the template does not know: a mistyped parameter would leave its default in place."""
-    parameters, resources = _objects(template, "Parameters"), _objects(template, "Resources")
+    parameters, resources = _objects(template, "Parameters"), _object(template.get("Resources") or {}, "Resources")
+    loops = any(key.startswith(LOOP) for key in resources)
     for name in given:
-        if name not in parameters and name.partition(".")[0] not in resources and not name.startswith("AWS::"):
+        known = name in parameters or name.partition(".")[0] in resources or name.startswith("AWS::")
+        if not known and not loops:
             raise click.UsageError(
                 f"--parameter {name}=…: the template's parameters are: {', '.join(parameters) or 'none'}"
             )
 
 
-def _objects(template: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:
-    """A section of the template: objects by name."""
+def _objects(template: dict[str, Any], section: str, *, loops: bool = False) -> dict[str, Any]:
+    """A section of the template: objects by name, and where there may be such, loops."""
     found = _object(template.get(section) or {}, section)
-    return {name: _object(value, f"{section}.{name}") for name, value in found.items()}
+    for name, value in found.items():
+        if not (loops and name.startswith(LOOP)):
+            _object(value, f"{section}.{name}")
+    return found
 
 
 def _object(value: Any, place: str) -> dict[str, Any]:
@@ -104,67 +234,5 @@ def _object(value: Any, place: str) -> dict[str, Any]:
     return value
 
 
-class _Resolver:
-    def __init__(self, values: dict[str, str], conditions: dict[str, Any]) -> None:
-        self._values = values
-        self._conditions = conditions
-
-    def value(self, value: Any, place: str) -> Any:
-        if isinstance(value, list):
-            items = [self.value(item, f"{place}[{number}]") for number, item in enumerate(value)]
-            return [item for item in items if item is not NO_VALUE]
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            [(function, argument)] = value.items()
-            if function == "Ref" or function.startswith("Fn::"):
-                return self._function(function, argument, place)
-        resolved = {key: self.value(item, f"{place}.{key}") for key, item in value.items()}
-        return {key: item for key, item in resolved.items() if item is not NO_VALUE}
-
-    def _function(self, function: str, argument: Any, place: str) -> Any:
-        match function, argument:
-            case "Ref", str(name):
-                return self._ref(name, place)
-            case "Fn::Sub", str() | [str(), dict()]:
-                return self._sub(argument, place)
-            case "Fn::If", [str(condition), then, otherwise]:
-                return self.value(then if self.condition(condition, place) else otherwise, place)
-            case "Fn::Join", [str(separator), list(items)]:
-                return separator.join(str(item) for item in self.value(items, place))
-        raise click.UsageError(f"{place}: {function} is not known before a deploy; give the value itself")
-
-    def _ref(self, name: str, place: str) -> Any:
-        if name == "AWS::NoValue":
-            return NO_VALUE
-        if name not in self._values:
-            raise click.UsageError(f"{place}: the value of {name} is not known; give --parameter {name}=…")
-        return self._values[name]
-
-    def _sub(self, argument: Any, place: str) -> str:
-        text, more = argument if isinstance(argument, list) else (argument, {})
-        more = self.value(more, place)
-
-        def fill(match: re.Match[str]) -> str:
-            name = match[1]
-            return "${" + name[1:] + "}" if name.startswith("!") else str(more.get(name) or self._ref(name, place))
-
-        return re.sub(r"\$\{([^}]+)\}", fill, text)
-
-    def condition(self, condition: Any, place: str) -> bool:
-        if isinstance(condition, str):
-            if condition not in self._conditions:
-                raise click.UsageError(f"{place}: there is no condition {condition}")
-            return self.condition(self._conditions[condition], place)
-        for function, argument in _object(condition, place).items():
-            match function, argument:
-                case "Condition", str(name):
-                    return self.condition(name, place)
-                case "Fn::Equals", [left, right]:
-                    return str(self.value(left, place)) == str(self.value(right, place))
-                case "Fn::Not" | "Fn::And" | "Fn::Or", [_, *_]:
-                    return _LOGIC[function]([self.condition(part, place) for part in argument])
-        raise click.UsageError(f"{place}: {', '.join(condition)} is no condition that can be told before a deploy")
-
-
-_LOGIC = {"Fn::Not": lambda parts: not parts[0], "Fn::And": all, "Fn::Or": any}
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -13,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import CliRunner, Result
 from engines import ROOT
+from fake_stack import Cloud
+from fake_stack import run as run_command
 from jsonschema import Draft202012Validator
 from sentinel_sam import show, stack
 from sentinel_sam.commands import main
@@ -33,89 +35,12 @@ REQUEST = {
     "approver": "",
     "approver_comment": "",
 }
-PLAN = {
-    "table_name": "orders",
-    "would_create": False,
-    "up_to_date": False,
-    "global_secondary_indexes": [],
-    "ttl_attribute": None,
-    "billing_mode": None,
-    "steps": [{"action": "UpdateTable", "target": "gsi-team", "summary": "+ gsi-team  team  ALL"}],
-    "conflicts": [],
-    "unmanaged": ["index gsi-old"],
-    "assumes": [],
-    "summary": "+ gsi-team  team  ALL",
-}
-UP_TO_DATE = {**PLAN, "up_to_date": True, "steps": [], "summary": "orders is as declared", "unmanaged": []}
-TEMPLATE = """
-Parameters:
-  Name: {Type: String, Default: orders}
-  Protect: {Type: String}
-Conditions:
-  Protected: !Equals [!Ref Protect, "yes"]
-Resources:
-  Orders:
-    Type: Custom::DynamoDBTable
-    Properties:
-      ServiceToken: !ImportValue sentinel-TableServiceToken
-      TableName: !Sub sentinel-${Name}-${AWS::Region}
-      KeySchema: [{AttributeName: id, KeyType: HASH}]
-      DeletionProtectionEnabled: !If [Protected, true, !Ref AWS::NoValue]
-  Other:
-    Type: AWS::SNS::Topic
-"""
-STACK_ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/orders-stack/5f0c"
-
-
-class Cloud:
-    """The clients of a stack whose functions answer by `answers`: an object, a function's error as text, or a list of
-    them in turn."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers = answers
-        self.sent: list[tuple[str, dict[str, Any]]] = []
-
-    def __call__(self, service: str) -> Any:
-        assert service in ("lambda", "cloudformation")
-        return self
-
-    def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803 - boto3's name
-        if StackName == "orders-stack":
-            parameters = [{"ParameterKey": "Protect", "ParameterValue": "no"}]
-            return {"Stacks": [{"StackId": STACK_ID, "Parameters": parameters}]}
-        functions = ("TablePlanner", "Requests", "Approvals", "BreakGlass", "Sessions")
-        outputs = {f"{name}FunctionName": f"{StackName}-{name}" for name in functions}
-        outputs["TableServiceToken"] = "arn:aws:lambda:eu-central-1:123456789012:function:provisioner"
-        outputs |= {
-            f"{name}Name": f"{StackName}-{name}" for name in ("RequestsTable", "BreakGlassTable", "SessionsTable")
-        }
-        return {"Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in outputs.items()]}]}
-
-    def get_template(self, *, StackName: str, TemplateStage: str) -> Any:  # noqa: N803
-        assert (StackName, TemplateStage) == ("orders-stack", "Original")
-        return {"TemplateBody": TEMPLATE}
-
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> Any:  # noqa: N803
-        event = json.loads(Payload)
-        self.sent.append((FunctionName, event))
-        answer = self.answers[event["action"]]
-        if isinstance(answer, list):
-            answer = answer.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, str):
-            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps({"errorMessage": answer}).encode())}
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.setattr("time.sleep", lambda _: None)
-
-    def runs(cloud: Cloud, *arguments: str, **options: Any) -> Result:
-        return CliRunner().invoke(main, arguments, obj=stack.Stack("sentinel", client=cloud), **options)
-
-    return runs
+    return run_command
 
 
 # ------------------------------------------------------------------ requests
@@ -180,7 +105,8 @@ def test_nobody_acts_without_a_name(run: Callable[..., Result]) -> None:
 def test_each_command_is_one_event(
     run: Callable[..., Result], arguments: tuple[str, ...], function: str, event: dict[str, Any]
 ) -> None:
-    cloud = Cloud(**{event["action"]: REQUEST})
+    cloud = Cloud()
+    cloud.answers = {event["action"]: REQUEST}
     assert run(cloud, *arguments).exit_code == 0
     assert cloud.sent == [(f"sentinel-{function}", event)]
 
@@ -218,11 +144,9 @@ def test_each_commands_event_is_one_that_the_function_takes(
     run: Callable[..., Result], command: str, option: str | None
 ) -> None:
     page: dict[str, Any] = {"requests": [], "cursor": None, "unreadable": []}
-    answers = {"list": page, "count": {"count": 3}, "status": {"table_name": "orders", "status": "ACTIVE"}}
-    cloud = Cloud(
-        **dict.fromkeys(("active", "last", "touch", "start", "revoke", "invoke", "close"), REQUEST), **answers
-    )
-    cloud.answers |= dict.fromkeys(("create", "get", "cancel", "approve", "deny"), REQUEST)
+    cloud = Cloud(list=page, count={"count": 3}, status={"table_name": "orders", "status": "ACTIVE"})
+    for actions in ("active last touch start revoke invoke close", "create get cancel approve deny"):
+        cloud.answers |= dict.fromkeys(actions.split(), REQUEST)
     done = run(cloud, *command.split(), *([option] if option else []))
     assert done.exit_code == 0, done.output
     [(function, event)] = cloud.sent
@@ -393,125 +317,6 @@ def test_status_exits_with_1_where_the_wait_was_in_vain(
     now = iter(range(0, 1000, 20))
     monkeypatch.setattr("time.monotonic", lambda: next(now))
     assert run(Cloud(status={"status": "CREATING"}), "status", "orders", "--wait", "1m").exit_code == 1
-
-
-def planned(cloud: Cloud) -> dict[str, Any]:
-    [(function, event)] = cloud.sent
-    assert function == "sentinel-TablePlanner"
-    return event
-
-
-def test_plan_of_a_template_fills_in_parameters_and_conditions(run: Callable[..., Result]) -> None:
-    cloud = Cloud(plan=PLAN)
-    done = run(cloud, "plan", "-", "--parameter", "Protect=yes", input=TEMPLATE)
-    assert done.exit_code == 0, done.output
-    assert planned(cloud)["properties"] == {
-        "TableName": "sentinel-orders-eu-central-1",
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "DeletionProtectionEnabled": True,
-    }
-    assert "+ gsi-team  team  ALL" in done.stdout
-    assert "unmanaged: index gsi-old" in done.stdout
-
-
-def test_plan_of_a_deployed_stacks_update_has_its_former_properties(run: Callable[..., Result]) -> None:
-    cloud = Cloud(plan=PLAN)
-    new = TEMPLATE.replace("sentinel-${Name}", "sentinel-new-${Name}")
-    done = run(cloud, "plan", "-", "--deployed", "orders-stack", input=new)
-    assert done.exit_code == 0, done.output
-    event = planned(cloud)
-    assert event["properties"]["TableName"] == "sentinel-new-orders-eu-central-1"
-    assert event["old_properties"]["TableName"] == "sentinel-orders-eu-central-1"
-    assert "DeletionProtectionEnabled" not in event["properties"]
-    assert (event["stack_id"], event["logical_id"]) == (STACK_ID, "Orders")
-
-
-def test_plan_of_bare_properties(run: Callable[..., Result]) -> None:
-    cloud = Cloud(plan=PLAN)
-    done = run(cloud, "plan", "-", "--json", input='{"Schema": "approval"}')
-    assert planned(cloud) == {"action": "plan", "properties": {"Schema": "approval"}}
-    assert json.loads(done.stdout) == PLAN
-
-
-@pytest.mark.parametrize(
-    ("answer", "options", "code"),
-    [
-        (UP_TO_DATE, [], 0),
-        (UP_TO_DATE, ["--check"], 0),
-        (PLAN, [], 0),
-        (PLAN, ["--check"], 3),
-        ({**PLAN, "conflicts": ["KeySchema: cannot change"]}, [], 1),
-        ({**PLAN, "conflicts": ["KeySchema: cannot change"]}, ["--check"], 1),
-        ("INVALID_SCHEMA: 1 fault", [], 1),
-    ],
-)
-def test_how_plan_ends(run: Callable[..., Result], answer: Any, options: list[str], code: int) -> None:
-    assert run(Cloud(plan=answer), "plan", "-", *options, input='{"Schema": "approval"}').exit_code == code
-
-
-@pytest.mark.parametrize(
-    ("template", "said"),
-    [
-        (TEMPLATE, "give --parameter Protect=…"),
-        ("Resources: {T: {Type: AWS::SNS::Topic}}", "no Custom::DynamoDBTable"),
-        ("just text", "an object of properties, is expected"),
-        ("a: [", "expected the node content"),
-        (
-            "Resources: {T: {Type: Custom::DynamoDBTable, Properties: {TableName: !ImportValue x}}}",
-            "Fn::ImportValue is not known",
-        ),
-        ("Resources: {T: {Type: Custom::DynamoDBTable, Condition: C}}", "there is no condition C"),
-        ("Resources:", "no Custom::DynamoDBTable"),
-        ("Resources: [T]", 'Resources: an object is expected, not ["T"]'),
-        ("Resources: {T: Custom::DynamoDBTable}", "Resources.T: an object is expected, not"),
-        ("Resources: {T: {Type: Custom::DynamoDBTable, Properties: x}}", "T.Properties: an object is expected"),
-        ("{Parameters: {P: x}, Resources: {}}", "Parameters.P: an object is expected"),
-        *(
-            (
-                f"{{Conditions: {{C: {condition}}}, Resources: {{T: {{Type: Custom::DynamoDBTable, Condition: C}}}}}}",
-                said,
-            )
-            for condition, said in (
-                ("yes", "Conditions.C: an object is expected, not true"),
-                ("{Fn::Equals: [a]}", "T.Condition: Fn::Equals is no condition that can be told"),
-                ("{Fn::Not: []}", "T.Condition: Fn::Not is no condition that can be told"),
-                ("{Fn::And: [yes]}", "T.Condition: an object is expected, not true"),
-                ("{Fn::Contains: [[a], a]}", "T.Condition: Fn::Contains is no condition that can be told"),
-            )
-        ),
-    ],
-)
-def test_plan_does_not_guess(run: Callable[..., Result], template: str, said: str) -> None:
-    cloud = Cloud(plan=PLAN)
-    done = run(cloud, "plan", "-", input=template)
-    assert done.exit_code == 2
-    assert said in done.stderr
-    assert cloud.sent == []
-
-
-@pytest.mark.parametrize(
-    ("template", "said"),
-    [
-        (TEMPLATE, "--parameter Protekt=…: the template's parameters are: Name, Protect"),
-        ("Schema: approval", "are: none"),
-    ],
-)
-def test_a_mistyped_parameter_is_refused(run: Callable[..., Result], template: str, said: str) -> None:
-    cloud = Cloud(plan=PLAN)
-    done = run(cloud, "plan", "-", "--parameter", "Protekt=yes", input=template)
-    assert done.exit_code == 2
-    assert said in done.stderr
-    assert cloud.sent == []
-
-
-@pytest.mark.parametrize(
-    ("options", "hint"), [([], True), (["--deployed", "orders-stack"], False), (["--json"], False)]
-)
-def test_plan_of_a_new_stack_says_how_to_plan_an_update(
-    run: Callable[..., Result], options: list[str], hint: bool
-) -> None:
-    done = run(Cloud(plan=PLAN), "plan", "-", "--parameter", "Protect=no", *options, input=TEMPLATE)
-    assert ("--deployed STACK" in done.stderr) is hint
 
 
 @pytest.mark.parametrize(

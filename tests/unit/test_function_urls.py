@@ -5,26 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 from engines import ROOT
 from sentinel.edge import Edge
+from sentinel_sam.documents import parse
 
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short functions as [name, value]."""
-
-
-def _short(loader: _Loader, suffix: str, node: yaml.Node) -> list[Any]:
-    if isinstance(node, yaml.MappingNode):
-        return [suffix, loader.construct_mapping(node, deep=True)]
-    if isinstance(node, yaml.SequenceNode):
-        return [suffix, loader.construct_sequence(node, deep=True)]
-    assert isinstance(node, yaml.ScalarNode)
-    return [suffix, loader.construct_scalar(node)]
-
-
-_Loader.add_multi_constructor("!", _short)
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
+TEMPLATE: dict[str, Any] = parse((ROOT / "template.yaml").read_text())
 URLS = {name: made for name, made in TEMPLATE["Resources"].items() if made["Type"] == "AWS::Lambda::Url"}
 RECORDS = ["Requests", "Approvals", "BreakGlass", "Sessions"]
 
@@ -32,18 +17,18 @@ RECORDS = ["Requests", "Approvals", "BreakGlass", "Sessions"]
 def test_each_record_function_has_one_and_no_other_function_has() -> None:
     assert list(URLS) == [f"{record}Url" for record in RECORDS]
     for record in RECORDS:
-        alias, function = ["Ref", f"{record}Alias"], ["GetAtt", f"{record}Function.Arn"]
-        assert URLS[f"{record}Url"]["Properties"]["TargetFunctionArn"] == ["If", ["HasSnapStart", alias, function]]
+        alias, function = {"Ref": f"{record}Alias"}, {"Fn::GetAtt": [f"{record}Function", "Arn"]}
+        assert URLS[f"{record}Url"]["Properties"]["TargetFunctionArn"] == {"Fn::If": ["HasSnapStart", alias, function]}
 
 
 @pytest.mark.parametrize("name", URLS)
 def test_a_url_is_made_on_demand_only_and_takes_signed_requests_only(name: str) -> None:
     assert TEMPLATE["Parameters"]["FunctionUrls"]["Default"] == "false"
-    assert TEMPLATE["Conditions"]["HasFunctionUrls"] == ["Equals", [["Ref", "FunctionUrls"], "true"]]
+    assert TEMPLATE["Conditions"]["HasFunctionUrls"] == {"Fn::Equals": [{"Ref": "FunctionUrls"}, "true"]}
     assert URLS[name]["Condition"] == "HasFunctionUrls"
     assert URLS[name]["Properties"]["AuthType"] == "AWS_IAM"
     output = TEMPLATE["Outputs"][name.replace("Url", "FunctionUrl")]
-    assert output == {"Condition": "HasFunctionUrls", "Value": ["GetAtt", f"{name}.FunctionUrl"]}
+    assert output == {"Condition": "HasFunctionUrls", "Value": {"Fn::GetAtt": [name, "FunctionUrl"]}}
 
 
 def test_nothing_lets_the_public_in() -> None:

@@ -7,27 +7,11 @@ import re
 import tomllib
 from typing import Any
 
-import yaml
 from engines import ROOT
+from sentinel_sam.documents import parse
 
-
-class TemplateLoader(yaml.SafeLoader):
-    """Reads CloudFormation's short functions as the long ones: `!Sub x` as `{"Fn::Sub": "x"}`."""
-
-
-def long_form(loader: TemplateLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        return {name: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {name: loader.construct_mapping(node, deep=True)}
-
-
-TemplateLoader.add_multi_constructor("!", long_form)
 TEXT = (ROOT / "template.yaml").read_text()
-TEMPLATE: dict[str, Any] = yaml.load(TEXT, TemplateLoader)  # noqa: S506 - a SafeLoader
+TEMPLATE: dict[str, Any] = parse(TEXT)
 
 
 def of_type(kind: str) -> dict[str, dict[str, Any]]:
@@ -45,8 +29,8 @@ def test_every_parameter_has_the_default_that_was_promised() -> None:
         "KmsKeyArn": "",
         "PointInTimeRecovery": "true",
         "DeletionProtection": "true",
-        "InlineWaitSeconds": 240,
-        "LogRetentionDays": 30,
+        "InlineWaitSeconds": "240",
+        "LogRetentionDays": "30",
         "PermissionsBoundary": "",
         "DynamoDBEndpointUrl": "",
     }
@@ -84,7 +68,7 @@ def test_every_role_takes_the_permissions_boundary() -> None:
 def test_every_function_has_a_role_and_a_log_of_its_own() -> None:
     for name, function in of_type("AWS::Serverless::Function").items():
         own = name.removesuffix("Function")
-        assert function["Properties"]["Role"] == {"Fn::GetAtt": f"{own}Role.Arn"}
+        assert function["Properties"]["Role"] == {"Fn::GetAtt": [f"{own}Role", "Arn"]}
         assert function["Properties"]["LoggingConfig"]["LogGroup"] == {"Ref": f"{own}LogGroup"}
         assert TEMPLATE["Resources"][f"{own}LogGroup"]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
@@ -95,15 +79,15 @@ def test_the_tables_go_before_what_the_provisioner_needs_to_answer_for_them() ->
     assert set(tables) == {"RequestsTable", "BreakGlassTable", "SessionsTable"}
     for table in tables.values():
         assert table["DependsOn"] == ["TableProvisionerPollPermission"]
-        assert table["Properties"]["ServiceToken"] == {"Fn::GetAtt": "TableProvisionerFunction.Arn"}
+        assert table["Properties"]["ServiceToken"] == {"Fn::GetAtt": ["TableProvisionerFunction", "Arn"]}
         assert table["Properties"]["RemovalPolicy"] == "Retain"
 
 
 def test_cloudformation_waits_longer_than_the_provisioner() -> None:
     longest = 3480  # TimeoutSeconds' upper bound
-    assert all(table["Properties"]["ServiceTimeout"] > longest for table in of_type("Custom::DynamoDBTable").values())
+    assert all(int(t["Properties"]["ServiceTimeout"]) > longest for t in of_type("Custom::DynamoDBTable").values())
     function = TEMPLATE["Resources"]["TableProvisionerFunction"]["Properties"]
-    assert function["Timeout"] > TEMPLATE["Parameters"]["InlineWaitSeconds"]["MaxValue"]
+    assert int(function["Timeout"]) > int(TEMPLATE["Parameters"]["InlineWaitSeconds"]["MaxValue"])
 
 
 def watched() -> set[str]:
