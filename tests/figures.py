@@ -5,7 +5,10 @@ They go with the report (pytest's `record_property`), since tests may run in sev
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from recorded import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,3 +56,19 @@ def print_outcomes(terminalreporter: Any, table: str, title: str) -> None:
     cells = sum(map(len, rows.values()))
     empty = len(rows) * len(columns) - cells
     terminalreporter.line(f"{len(rows)} calls x {len(columns)} errors and moments: {cells} cells, {empty} empty")
+
+
+def print_facts(terminalreporter: Any) -> None:
+    """How many of the recorded facts hold, by kind, where their tests ran."""
+    held = [
+        value
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "fact"
+    ]
+    if not held:
+        return
+    terminalreporter.section("What AWS was recorded to do")
+    kinds = Counter(fact.kind for fact in FACTS)
+    by_kind = ", ".join(f"{held.count(kind)} of {number} {kind}" for kind, number in kinds.items())
+    terminalreporter.line(f"{len(held)} of {len(FACTS)} recorded facts hold: {by_kind}")

@@ -98,8 +98,7 @@ class RuleModel:
         }
 
     def list_targets_by_rule(self, params: dict[str, Any]) -> dict[str, Any]:
-        targets = list(self._rule(params["Rule"]).targets.values())
-        return {"Targets": targets} if targets else {}  # botocore's model: at least one
+        return {"Targets": list(self._rule(params["Rule"]).targets.values())}
 
     def disable_rule(self, params: dict[str, Any]) -> dict[str, Any]:
         self._rule(params["Name"]).state = "DISABLED"

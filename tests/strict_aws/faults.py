@@ -67,11 +67,10 @@ def _closed(call: Call) -> Exception:
     return ConnectionClosedError(endpoint_url=f"https://{call.service}", request=None)
 
 
-def _denied(call: Call) -> Exception:
+def denied(call: Call, why: str = "because no identity-based policy allows the action") -> Exception:
     return ServiceError(
         "AccessDeniedException",
-        f"User: arn:aws:sts::123456789012:assumed-role/function/it is not authorized to perform: {call.name}"
-        " because no identity-based policy allows the action",
+        f"User: arn:aws:sts::123456789012:assumed-role/function/it is not authorized to perform: {call.name} {why}",
     )
 
 
@@ -81,7 +80,7 @@ def _service(code: str, message: str, status: int = 400) -> Callable[[Call], Exc
 
 ERRORS: dict[str, Callable[[Call], Exception]] = {
     "throttled": _service("ThrottlingException", "Rate exceeded"),
-    "denied": _denied,
+    "denied": denied,
     "not found": _service("ResourceNotFoundException", "Requested resource not found"),
     "in use": _service("ResourceInUseException", "Attempt to change a resource which is still in use"),
     "limit": _service("LimitExceededException", "Subscriber limit exceeded: too many operations run simultaneously"),

@@ -18,6 +18,9 @@ class Key:
     arn: str
     manager: str = "CUSTOMER"
     state: str = "Enabled"
+    spec: str = "SYMMETRIC_DEFAULT"
+    changed_at: float = 0.0
+    noticed: bool = False  # a table's status has said that the key is disabled
 
 
 class KeyModel:

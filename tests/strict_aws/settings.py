@@ -6,6 +6,7 @@ import heapq
 import itertools
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from strict_aws import validation as rules
@@ -34,6 +35,7 @@ class TableSettings:
         self.tables: dict[str, Table] = {}
         self.bad_streams: set[str] = set()
         self.bad_insights: set[str] = set()
+        self.quota = 2500  # tables in the account and region; a service quota, which may be raised
         self._clock = clock
         self._arn = arn
         self._keys = keys
@@ -67,21 +69,60 @@ class TableSettings:
         else:
             effect()
 
-    def _table(self, name: str, code: str = "ResourceNotFoundException") -> Table:
-        """The table of a name or ARN, if calls know it already."""
+    def _table(self, name: str, code: str = "ResourceNotFoundException", unseen: float = 0.0) -> Table:
+        """The table of a name or ARN, if calls know it already: those on a setting may do so `unseen` seconds later."""
         self.settle()
         bare = name.rsplit("/", 1)[-1] if name.startswith("arn:") else name
         rules.check_name(bare, "tableName")
         table = self.tables.get(bare)
-        if table is None or self._now() < table.made_at + self.timing.unseen:
+        if table is None or self._now() < table.made_at + max(self.timing.unseen, unseen):
             missing = f"Requested resource not found: Table: {bare} not found"
             raise ServiceError(code, f"Table not found: {bare}" if code.startswith("Table") else missing)
         return table
+
+    # -------------------------------------------------------------- keys
+
+    def _status(self, table: Table) -> str:
+        """TableStatus. A key that does not work any more shows there late, and so does one that works again."""
+        shown = table.shown_status
+        if shown != "ACTIVE" or not table.key:
+            return shown
+        key, now = self._keys.find(table.key), self._now()
+        lost = table.grants_revoked
+        if key.state == "Enabled":
+            lost = lost or (key.noticed and now < key.changed_at + self.timing.key_back)
+        elif now >= key.changed_at + self.timing.key_lost + self.timing.key_noticed:
+            lost = key.noticed = True
+        return "INACCESSIBLE_ENCRYPTION_CREDENTIALS" if lost else shown
+
+    def check_items(self, name: str) -> None:
+        """Raises what a call on the table's items meets; items themselves are not modelled."""
+        table = self._table(name)
+        key = self._keys.find(table.key) if table.key else None
+        if key and key.state != "Enabled" and self._now() >= key.changed_at + self.timing.key_lost:
+            text = f"com.amazonaws.services.kms.model.DisabledException: {key.arn} is disabled. (Service: AWSKMS)"
+            raise ServiceError("ValidationException", f"KMS key disabled error: {text}")
+
+    def revoke_grants(self, name: str) -> None:
+        """Takes the table's grants on its key away, as a key's owner may."""
+        self.tables[name].grants_revoked = True
+
+    def _check_usable(self, table: Table) -> None:
+        """Refuses what a table does not take while its key is lost, or while it is archived (DDB-TABLE-333, 334)."""
+        if self._status(table) in UNUSABLE:
+            text = f"{IN_USE}Table is {self._status(table)}: {table.name}"
+            raise ServiceError("ResourceInUseException", text)
+
+    def _check_archived(self, table: Table) -> None:
+        if self._status(table) == "ARCHIVED":
+            text = f"Requested resource not found: Table: {table.name} not found"
+            raise ServiceError("ResourceNotFoundException", text)
 
     # -------------------------------------------------------------- time to live
 
     def describe_time_to_live(self, params: dict[str, Any]) -> dict[str, Any]:
         table = self._table(params["TableName"])
+        self._check_archived(table)
         if table.status in ("CREATING", "DELETING"):
             text = (
                 f"Cannot describe time to live while table is in {table.status} state: Current table state is"
@@ -95,10 +136,11 @@ class TableSettings:
         spec = params["TimeToLiveSpecification"]
         on, attribute = spec["Enabled"], spec["AttributeName"]
         rules.check_length(attribute, "timeToLiveSpecification.attributeName", 1, 255)
-        table = self._table(params["TableName"])
+        table = self._table(params["TableName"], unseen=self.timing.unseen_backups)
         if table.status in ("CREATING", "DELETING"):
             verb = "created" if table.status == "CREATING" else "deleted"
             raise ServiceError("ResourceInUseException", f"{IN_USE}Table {table.name} is being {verb}")
+        self._check_usable(table)
         is_on = table.ttl_status in ("ENABLING", "ENABLED")
         if is_on and table.ttl != attribute:
             text = f"TimeToLive is active on a different AttributeName: current AttributeName is {table.ttl}"
@@ -122,10 +164,13 @@ class TableSettings:
     # -------------------------------------------------------------- point-in-time recovery
 
     def describe_continuous_backups(self, params: dict[str, Any]) -> dict[str, Any]:
-        return self._described_backups(self._table(params["TableName"], "TableNotFoundException"))
+        table = self._table(params["TableName"], "TableNotFoundException", self.timing.unseen_backups)
+        if self._status(table) == "ARCHIVED":
+            raise ServiceError("TableNotFoundException", f"Table not found: {table.name}")
+        return self._described_backups(table)
 
     def update_continuous_backups(self, params: dict[str, Any]) -> dict[str, Any]:
-        table = self._table(params["TableName"], "TableNotFoundException")
+        table = self._table(params["TableName"], "TableNotFoundException", self.timing.unseen_backups)
         spec = params["PointInTimeRecoverySpecification"]
         days = spec.get("RecoveryPeriodInDays")
         if days is not None and not spec["PointInTimeRecoveryEnabled"]:
@@ -133,7 +178,7 @@ class TableSettings:
             raise ServiceError("ValidationException", text)
         if days is not None and not 1 <= days <= 35:
             raise ServiceError("ValidationException", f"Invalid Request: RecoveryPeriodInDays {days} is not 1 to 35")
-        if table.status == "DELETING":
+        if table.status == "DELETING" or self._status(table) == "ARCHIVED":
             raise ServiceError("TableNotFoundException", f"Table not found: {table.name}")
         if table.status == "CREATING" or self._now() < table.backups_at:
             raise ServiceError(
@@ -279,7 +324,11 @@ class TableSettings:
 
     def get_resource_policy(self, params: dict[str, Any]) -> dict[str, Any]:
         arn = params["ResourceArn"]
-        policy = self._with_policy(arn).policies.get(arn, Policy())
+        table = self._with_policy(arn)
+        if self._now() < table.made_at + self.timing.unseen_policy:
+            text = f"Requested resource not found: Table: {table.name} not found"
+            raise ServiceError("ResourceNotFoundException", text)
+        policy = table.policies.get(arn, Policy())
         late = self._now() < policy.shown_at
         document, revision = policy.shown if late else (policy.document, policy.revision)
         if not document:
@@ -298,6 +347,9 @@ class TableSettings:
         if policy.document and _sent(params["Policy"], canonical) == policy.sent:
             return {"RevisionId": policy.revision}
         self._check_policy_rest(table, arn, policy)
+        if "dynamodb:PutResourcePolicy" in _denied_to_all(canonical):
+            text = "The new resource policy will not allow you to update the resource policy in the future."
+            raise ServiceError("AccessDeniedException", text)
         return {"RevisionId": self._write_policy(table, arn, params["Policy"])}
 
     def delete_resource_policy(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -317,6 +369,8 @@ class TableSettings:
         shown = (before.document, before.revision) if now >= before.shown_at else before.shown
         revision = f"{now * 1000:.0f}"
         sent = _sent(text, canonical) if text else ""
+        gone = _denied_to_all(before.document) - _denied_to_all(canonical)
+        table.denied += [(action, now + self.timing.policy_denies) for action in gone]
         table.policies[arn] = Policy(canonical, sent, revision, now, shown, now + self.timing.policy)
         self._later(table, self.timing.policy, lambda: None)
         return revision
@@ -332,6 +386,15 @@ class TableSettings:
         if expected not in (None, "NO_POLICY") and (not policy.document or expected != policy.revision):
             text += f"update for policy with revision id {expected}, but the policy associated to target table"
             raise ServiceError("PolicyNotFoundException", f"{text} {table.name} has revision id {policy.revision}.")
+
+    def denies(self, action: str, name: str) -> bool:
+        """Whether the table's policy denies everybody an action, or did so until just now (DDB-TABLE-431)."""
+        table = self.tables.get(name)
+        if table is None:
+            return False
+        policy = table.policies.get(table.arn, Policy()).document
+        former = {each for each, until in table.denied if self._now() < until}
+        return action in _denied_to_all(policy) | former
 
     def _check_policy_rest(self, table: Table, arn: str, policy: Policy) -> None:
         now, again = self._now(), self.timing.policy_again
@@ -352,6 +415,7 @@ class TableSettings:
 
     def _with_insights(self, params: dict[str, Any]) -> tuple[Table, Insights]:
         table, name = self._table(params["TableName"]), params.get("IndexName")
+        self._check_archived(table)
         if name is None:
             return table, table.insights
         index = table.indexes.get(name)
@@ -367,6 +431,7 @@ class TableSettings:
     def update_contributor_insights(self, params: dict[str, Any]) -> dict[str, Any]:
         table, insights = self._with_insights(params)
         on, name = params["ContributorInsightsAction"] == "ENABLE", params.get("IndexName")
+        self._check_usable(table)
         place = "Table or Index is not in a valid state to update Key Access Insights:"
         if table.status in ("CREATING", "DELETING"):
             text = f"{place} TableStatus must be ACTIVE to enable ContributorInsights."
@@ -461,7 +526,12 @@ class TableSettings:
                 "Streaming destination cannot be updated with given parameters: UpdateKinesisStreamingConfiguration"
                 " cannot be null or contain only null values",
             )
-        shown = table.destinations.get(arn, {})
+        _check_enum(config)
+        if arn not in table.destinations:
+            raise _kinesis_state(
+                f"No streaming destination with streamArn: {arn} found for table with tableName: {table.name}"
+            )
+        shown = table.destinations[arn]
         if shown.get("DestinationStatus") != "ACTIVE":
             raise _kinesis_state(
                 "Kinesis streaming is not in ACTIVE state. Updates are only allowed in ACTIVE state. TableName:"
@@ -496,6 +566,44 @@ class TableSettings:
 
 
 # ------------------------------------------------------------------ parts
+
+UNUSABLE = ("INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ARCHIVING", "ARCHIVED")
+
+
+def _check_enum(config: dict[str, str]) -> None:
+    value = config["ApproximateCreationDateTimePrecision"]
+    if value not in ("MILLISECOND", "MICROSECOND"):
+        place = "updateKinesisStreamingConfiguration.approximateCreationDateTimePrecision"
+        raise ServiceError(
+            "ValidationException",
+            f"1 validation error detected: Value '{value}' at '{place}' failed to satisfy constraint: Member must"
+            " satisfy enum value set: [MILLISECOND, MICROSECOND]",
+        )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _denied_to_all(document: str) -> set[str]:
+    """The actions of this model that a policy denies to everybody, whatever else it says."""
+    denied = set()
+    for statement in json.loads(document)["Statement"] if document else ():
+        principal = statement.get("Principal")
+        everybody = principal == "*" or (isinstance(principal, dict) and "*" in _listed(principal.get("AWS")))
+        if statement["Effect"] == "Deny" and everybody and "Condition" not in statement:
+            patterns = [str(each) for each in _listed(statement.get("Action", ()))]
+            denied |= {action for action in DENIABLE for each in patterns if fnmatchcase(action.lower(), each.lower())}
+    return denied
+
+
+DENIABLE = (
+    "dynamodb:DeleteResourcePolicy",
+    "dynamodb:DeleteTable",
+    "dynamodb:PutResourcePolicy",
+    "dynamodb:UpdateTable",
+    "dynamodb:UpdateTimeToLive",
+)
 
 
 def _kinesis_state(text: str) -> ServiceError:
@@ -548,4 +656,10 @@ def _statement(statement: dict[str, Any], partition: str) -> dict[str, Any]:
             if name in statement:
                 plain[name] = principal(statement[name]) if member == "Principal" else one(statement[name])
     plain["Effect"] = str(plain["Effect"]).capitalize()
+    if plain["Effect"] == "Allow" and plain.get("Principal") in ("*", {"AWS": "*"}) and "Condition" not in plain:
+        raise ServiceError(
+            "ValidationException",
+            "Resource-based policy grants unbounded access in one or more elements. Please revise the policy to ensure"
+            " least-privilege form of access",
+        )
     return plain

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+LOST_KEY = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+
+
 class TableModel(TableSettings):
     """DynamoDB's control plane. `truth` is what a test may know without a call."""
 
@@ -81,7 +84,7 @@ class TableModel(TableSettings):
             ],
             "TableName": table.name,
             "KeySchema": table.keys,
-            "TableStatus": table.shown_status,
+            "TableStatus": self._status(table),
             "CreationDateTime": table.made_at,
             "TableSizeBytes": 0,
             "ItemCount": 0,
@@ -162,6 +165,9 @@ class TableModel(TableSettings):
             text = states.get(self.tables[name].status, f"Table already exists: {name}")
             raise ServiceError("ResourceInUseException", text)
         key = self._key_of(params.get("SSESpecification"))
+        if len(self.tables) >= self.quota:
+            text = f"Subscriber limit exceeded: There is a limit of {self.quota} tables per subscriber"
+            raise ServiceError("LimitExceededException", text)
         now, arn = self._now(), self._arn("dynamodb", f"table/{name}")
         mode = params.get("BillingMode", "PROVISIONED")
         seconds = self.timing.creating_indexes if params.get("GlobalSecondaryIndexes") else self.timing.creating
@@ -193,6 +199,10 @@ class TableModel(TableSettings):
         self.tables[name] = table
 
         def active() -> None:
+            if table.key and self._keys.find(table.key).state != "Enabled":
+                until = table.made_at + self.timing.creating_without_key
+                self._later(table, until - self._now(), lambda: self._gone(table))
+                return
             table.status = "ACTIVE"
             table.on_demand_since = now if mode == "PAY_PER_REQUEST" else None
             for index in table.indexes.values():
@@ -288,11 +298,16 @@ class TableModel(TableSettings):
         name = table.name
         if table.encrypting is not None and "SSESpecification" in kinds:
             raise ServiceError("ResourceInUseException", f"{IN_USE}Server-Side Encryption is still being updated")
-        if table.shown_status not in ("UPDATING", "ACTIVE"):
-            raise ServiceError("ResourceInUseException", f"{IN_USE}Table is {table.shown_status}: {name}")
-        if table.shown_status == "ACTIVE":
+        status = self._status(table)
+        if status == LOST_KEY and not (kinds & {"SSESpecification"} and not table.grants_revoked):
+            status = "ACTIVE"  # a table without its key takes most changes, and another key where its grants are gone
+        if status not in ("UPDATING", "ACTIVE"):
+            raise ServiceError("ResourceInUseException", f"{IN_USE}Table is {status}: {name}")
+        if status == "ACTIVE":
             return
         if "DeletionProtectionEnabled" in kinds:
+            if set(table.changing) == {"stream"}:
+                return  # DDB-TABLE-119
             text = "Table needs to be in ACTIVE status to modify deletion protection setting."
             raise ServiceError("ResourceInUseException", text)
         if table.changing:
@@ -329,7 +344,7 @@ class TableModel(TableSettings):
 
             effects.append(begin)
         if maxima := params.get("OnDemandThroughput"):
-            effects.append(lambda: _merge_maxima(table.throughput, maxima))
+            effects.append(lambda: self._change_maxima(table, table.throughput, maxima))
         return effects
 
     def _switch_effects(self, table: Table, params: dict[str, Any], mode: str) -> list[Callable[[], None]]:
@@ -406,6 +421,14 @@ class TableModel(TableSettings):
                 f" Next decrease can be made at {stamp(today[-1] + HOUR)}",
             )
 
+    def _change_maxima(self, table: Table, throughput: Throughput, maxima: dict[str, int]) -> None:
+        """A maximum that is taken away is shown as -1 for a moment."""
+        _merge_maxima(throughput, maxima)
+        gone = {name: value for name, value in maxima.items() if value == -1}
+        if gone and self.timing.maxima:
+            throughput.maxima |= gone
+            self._later(table, self.timing.maxima, lambda: _merge_maxima(throughput, {}))
+
     def _set_units(self, throughput: Throughput, units: Units) -> None:
         before = throughput.units
         if units != (0, 0) and before != (0, 0) and (units.read < before.read or units.write < before.write):
@@ -477,7 +500,7 @@ class TableModel(TableSettings):
 
         def begin() -> None:
             index.status = "UPDATING"
-            _merge_maxima(index.throughput, update.get("OnDemandThroughput", {}))
+            self._change_maxima(table, index.throughput, update.get("OnDemandThroughput", {}))
             self._later(table, self.timing.index_updating, end)
 
         def end() -> None:
@@ -645,6 +668,13 @@ class TableModel(TableSettings):
         except ServiceError as error:
             text = f"com.amazonaws.services.kms.model.NotFoundException: {error.message} (Service: AWSKMS)"
             raise ServiceError("ValidationException", f"KMS validation error: {text}") from None
+        if key.spec != "SYMMETRIC_DEFAULT":
+            text = (
+                "com.amazonaws.services.kms.model.AWSKMSException: EncryptionContext is supported only when creating a"
+                " grant for a symmetric encryption KMS key. (Service: AWSKMS; Status Code: 400; Error Code:"
+                " ValidationException; Request ID: X; Proxy: null)"
+            )
+            raise ServiceError("InternalServerError", f"KMS internal error: {text}", 500)
         if key.state != "Enabled":
             text = f"com.amazonaws.services.kms.model.DisabledException: {key.arn} is disabled. (Service: AWSKMS)"
             raise ServiceError("ValidationException", f"KMS key disabled error: {text}")
@@ -673,7 +703,16 @@ class TableModel(TableSettings):
         def begin() -> None:
             table.encrypted.append(now)
             table.encrypting = key
+            self._later(table, min(self.timing.key_shown, self.timing.encryption), shown)
             self._later(table, self.timing.encryption, end)
+            if table.grants_revoked:
+                self._later(table, self.timing.key_healed, healed)
+
+        def shown() -> None:
+            table.key = key
+
+        def healed() -> None:
+            table.grants_revoked = False
 
         def end() -> None:
             table.key, table.encrypting = key, None

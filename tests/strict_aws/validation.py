@@ -23,6 +23,7 @@ MAX_INDEXES = 20
 MAX_LOCAL_INDEXES = 5
 MAX_INCLUDED = 100
 MAX_TAGS = 50
+MAX_TAG_BYTES = 10240  # keys and values of a table's tags together
 # What an UpdateTable may ask for; the members of global tables and vector indexes are not modelled.
 CAPACITY = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
 ALONE = {
@@ -63,6 +64,15 @@ def _check_enum(value: str | None, place: str, *allowed: str) -> None:
         raise _constraint(value, place, f"satisfy enum value set: [{', '.join(allowed)}]")
 
 
+def _check_class(value: str | None) -> None:
+    if value not in (None, "STANDARD", "STANDARD_INFREQUENT_ACCESS"):
+        raise ServiceError(
+            "ValidationException",
+            "Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD,"
+            " STANDARD_INFREQUENT_ACCESS].",
+        )
+
+
 def _check_units(throughput: dict[str, Any] | None, place: str) -> None:
     for name in ("WriteCapacityUnits", "ReadCapacityUnits"):
         units = (throughput or {}).get(name, 1)
@@ -83,6 +93,8 @@ def keys_of(schema: Iterable[dict[str, str]]) -> list[str]:
 def _check_table_key(schema: list[dict[str, str]], place: str) -> None:
     """A table's or a local index's: a partition attribute, and a sort attribute at most."""
     check_length(schema, place, 1, 2)
+    for number, element in enumerate(schema, 1):
+        _check_enum(element["KeyType"], f"{place}.{number}.member.keyType", "HASH", "RANGE")
     names = keys_of(schema)
     if len(set(names)) < len(names):
         text = "Both the Hash Key and the Range Key element in the KeySchema have the same name"
@@ -286,6 +298,10 @@ def check_tags(tags: list[dict[str, str]], before: dict[str, str]) -> None:
         if keys.count(key) > 1:
             text = f"Duplicate Tag Keys provided as input: Duplicate Tag Key found {key}"
             raise ServiceError("ValidationException", text)
+    size = sum(len(f"{key}{value}".encode()) for key, value in (before | {t["Key"]: t["Value"] for t in tags}).items())
+    if size > MAX_TAG_BYTES:
+        text = f"Tag set size {size} bytes is above max size limit of {MAX_TAG_BYTES} bytes"
+        raise ServiceError("ValidationException", text)
     if len({*before, *keys}) > MAX_TAGS:
         text = "Number of Tags exceed the current limit for the provided ResourceArn"
         raise ServiceError("ValidationException", text)
@@ -307,7 +323,7 @@ def check_create(params: dict[str, Any]) -> None:
         assert unmodelled not in params, f"{unmodelled} is not modelled"
     check_name(params["TableName"].rsplit("/", 1)[-1], "tableName")
     _check_enum(params.get("BillingMode"), "billingMode", "PROVISIONED", "PAY_PER_REQUEST")
-    _check_enum(params.get("TableClass"), "tableClass", "STANDARD", "STANDARD_INFREQUENT_ACCESS")
+    _check_class(params.get("TableClass"))
     throughput = params.get("ProvisionedThroughput")
     _check_units(throughput, "provisionedThroughput")
     provisioned = params.get("BillingMode", "PROVISIONED") == "PROVISIONED"
@@ -349,7 +365,7 @@ def check_update(params: dict[str, Any]) -> set[str]:
             " required",
         )
     _check_enum(params.get("BillingMode"), "billingMode", "PROVISIONED", "PAY_PER_REQUEST")
-    _check_enum(params.get("TableClass"), "tableClass", "STANDARD", "STANDARD_INFREQUENT_ACCESS")
+    _check_class(params.get("TableClass"))
     _check_units(params.get("ProvisionedThroughput"), "provisionedThroughput")
     actions = _index_actions(params.get("GlobalSecondaryIndexUpdates") or [])
     for kind, text in ALONE.items():

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from figures import print_counts, print_outcomes
+from figures import print_counts, print_facts, print_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from figures import Show
+    from recorded import Fact
 
 
 @pytest.fixture
@@ -19,7 +20,14 @@ def outcome(record_property: Callable[[str, object], None]) -> Show:
     return lambda call, error, told: record_property("outcome", (call, error, told))
 
 
+@pytest.fixture
+def holds(record_property: Callable[[str, object], None]) -> Callable[[Fact], None]:
+    """Counts a recorded fact that holds."""
+    return lambda fact: record_property("fact", fact.kind)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    print_facts(terminalreporter)
     print_counts(terminalreporter, "fuzz", "Bad input: made from the schemas, all done or refused as documented")
     print_counts(terminalreporter, "stories", "Random stories of deploys: at rest all is as declared")
     print_outcomes(

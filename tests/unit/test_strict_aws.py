@@ -125,6 +125,7 @@ def test_what_stands_beside_a_table_is_not_to_be_asked_while_it_is_creating(aws:
         client.list_tags_of_resource(ResourceArn=arn)
     with refused("ResourceInUseException", "Table is being created"):
         client.update_table(TableName="orders", DeletionProtectionEnabled=True)
+    aws.clock.sleep(3)
     with refused("ResourceInUseException", "Table orders is being created"):
         client.update_time_to_live(
             TableName="orders", TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
@@ -512,6 +513,7 @@ def test_on_demand_maxima_change_at_once_and_minus_one_takes_them_away(aws: Fake
     client.update_table(TableName="orders", OnDemandThroughput={"MaxReadRequestUnits": 5, "MaxWriteRequestUnits": 6})
     client.update_table(TableName="orders", OnDemandThroughput={"MaxReadRequestUnits": -1})
     assert look(client)["TableStatus"] == "ACTIVE"
+    aws.clock.sleep(1)
     assert look(client)["OnDemandThroughput"] == {"MaxWriteRequestUnits": 6}
 
 

@@ -238,14 +238,15 @@ class TableProvisioner:
         """The table as it is, None where there is none.
 
         Four reads, plus one for each declared policy, stream destination, insights target and key
-        alias. A table that is CREATING or DELETING shows nothing else yet: DynamoDB refuses to say.
+        alias. A table that is CREATING or DELETING shows nothing else yet, an archived one nothing any more: DynamoDB
+        refuses to say.
         """
         name = goal.schema.table_name
         described = self._describe(name)
         if described is None:
             return None
         table = read_table(described)
-        if table.status in ("CREATING", "DELETING"):
+        if table.status in ("CREATING", "DELETING", "ARCHIVING", "ARCHIVED"):
             return table
 
         def read(reader: Callable[[dict[str, Any]], Any], operation: str, **params: Any) -> Any:
