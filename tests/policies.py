@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from engines import ROOT
 from moto.iam.access_control import IAMPolicy, PermissionResult
+from sentinel.partitions import dns_suffix
 from sentinel_sam.template import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 KEY = "key/0a1b2c3d-0000-4000-8000-000000000001"
-REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-DOMAINS = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
+REGIONS = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-eusc": "eusc-de-east-1",
+    "aws-iso": "us-iso-east-1",
+}
+DOMAINS = {partition: dns_suffix(region) for partition, region in REGIONS.items()}
 # IAM's condition operators, as far as the template uses them; another one is a KeyError.
 OPERATORS: dict[str, Callable[[str, str], bool]] = {"StringEquals": str.__eq__, "StringLike": fnmatchcase}
 
@@ -33,6 +40,7 @@ class Roles:
         self._values |= {
             "AWS::Partition": partition,
             "AWS::Region": self.region,
+            "AWS::URLSuffix": DOMAINS[partition],
             "AWS::AccountId": self.account,
             "AWS::StackName": "sentinel",
             "KmsKeyArn": self.arn("kms", KEY) if key else "",

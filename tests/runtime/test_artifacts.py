@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
 import subprocess
+import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -35,12 +37,28 @@ def test_no_bytecode_tells_where_it_was_built(built: Path, part: str) -> None:
         assert str(built).encode() not in bytecode.read_bytes(), bytecode
 
 
-def test_native_modules_are_those_of_the_runtime(built: Path) -> None:
-    native = [path for part in PARTS for path in (built / part).rglob("*.so")]
-    assert native
-    for path in native:
-        assert ".cpython-313-x86_64-linux-gnu.so" in path.name or ".abi3.so" in path.name
-        assert path.read_bytes()[:20].endswith(b"\x3e\x00"), f"{path} is not for x86-64"
+MACHINES = {"x86_64": b"\x3e\x00", "aarch64": b"\xb7\x00"}  # ELF's e_machine
+
+
+def test_native_modules_are_there_for_both_of_the_runtimes_architectures(built: Path) -> None:
+    native = [path for part in PARTS for path in (built / part).rglob("*.so*")]
+    names = {path.with_name(path.name.partition(".cpython-313-")[0]) for path in native}
+    assert names
+    expected = {f"{name}.cpython-313-{machine}-linux-gnu.so": e for name in names for machine, e in MACHINES.items()}
+    assert {str(path): path.read_bytes()[18:20] for path in native} == expected
+
+
+def test_a_checkout_whose_path_has_spaces_builds_and_a_digest_of_nothing_does_not(tmp_path: Path) -> None:
+    project = tmp_path / "my own checkout"
+    for name in ("layers/dependencies", "functions/requests"):
+        (project / name).mkdir(parents=True)
+    makefile = project / "layers" / "dependencies" / "Makefile"
+    script = [sys.executable, str(ROOT / "layers" / "dependencies" / "digest.py"), f" {makefile}"]
+    assert subprocess.run(script, capture_output=True, check=False).returncode  # noqa: S603
+    (project / "template.yaml").write_text("a")
+    (project / "functions" / "requests" / "app.py").write_text("b")
+    done = subprocess.run(script, stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603
+    assert done.stdout.strip() == hashlib.sha256(b"ab").hexdigest()
 
 
 def test_the_sentinel_layer_has_only_the_package_and_msgspec(built: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engines import MiniStack
 
 CREDENTIALS = Credentials("123456789012", "secret")
-THROUGH_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com*"}}
+THROUGH_DYNAMODB = {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}
 DESCRIBE = ({"kms:DescribeKey"}, None)
 DECRYPT = ({"kms:Decrypt"}, THROUGH_DYNAMODB)
 MAKE = ({"kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"}, THROUGH_DYNAMODB)
