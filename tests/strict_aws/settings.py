@@ -26,16 +26,19 @@ class TableSettings:
     """The operations beside CreateTable, UpdateTable and DeleteTable, and what all of them stand on.
 
     They are named as boto3 names them; each takes the request's members and gives the answer's. Refusals are raised
-    as `ServiceError`. `bad_streams` are the Kinesis streams that cannot be delivered to, `bad_insights` the tables
-    and indexes whose Contributor Insights fail.
+    as `ServiceError`. `bad_streams` are the Kinesis streams that cannot be delivered to, `missing_streams` those that
+    are gone, `bad_insights` the tables and indexes whose Contributor Insights fail.
     """
 
     def __init__(self, clock: Clock, timing: Timing, arn: Callable[[str, str], str], keys: KeyModel) -> None:
         self.timing = timing
         self.tables: dict[str, Table] = {}
         self.bad_streams: set[str] = set()
+        self.missing_streams: set[str] = set()
         self.bad_insights: set[str] = set()
-        self.quota = 2500  # tables in the account and region; a service quota, which may be raised
+        # Service quotas of the account and region, which may be raised.
+        self.quota = 2500  # tables
+        self.most_indexes = rules.MAX_INDEXES  # global ones of a table
         self._clock = clock
         self._arn = arn
         self._keys = keys
@@ -487,6 +490,9 @@ class TableSettings:
 
     def enable_kinesis_streaming_destination(self, params: dict[str, Any]) -> dict[str, Any]:
         table, arn = self._kinesis_table(params)
+        if arn in self.missing_streams:
+            text = f"Requested resource not found: Kinesis stream: {arn} not found"  # this model's own words
+            raise ServiceError("ResourceNotFoundException", text)
         config = params.get("EnableKinesisStreamingConfiguration", {})
         if any(d["DestinationStatus"] not in ("DISABLED", "ENABLE_FAILED") for d in table.destinations.values()):
             raise _kinesis_state(
@@ -633,7 +639,9 @@ def _canonical(text: str, partition: str) -> str:
     sids = [statement["Sid"] for statement in plain if "Sid" in statement]
     if len(set(sids)) < len(sids):
         raise invalid("Invalid policy document: The Statement Ids in the policy are not unique")
-    return json.dumps({"Version": policy.get("Version", "2008-10-17"), "Statement": plain}, separators=(",", ":"))
+    kept = {"Id": policy["Id"]} if "Id" in policy else {}
+    version = policy.get("Version", "2008-10-17")
+    return json.dumps({"Version": version, **kept, "Statement": plain}, separators=(",", ":"))
 
 
 def _statement(statement: dict[str, Any], partition: str) -> dict[str, Any]:

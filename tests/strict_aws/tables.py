@@ -157,7 +157,7 @@ class TableModel(TableSettings):
 
     def create_table(self, params: dict[str, Any]) -> dict[str, Any]:
         self.settle()
-        rules.check_create(params)
+        rules.check_create(params, most_indexes=self.most_indexes)
         name = params["TableName"].rsplit("/", 1)[-1]
         if name in self.tables:
             states = {"CREATING": f"{IN_USE}Table is being created: {name}"}
@@ -542,11 +542,11 @@ class TableModel(TableSettings):
                     f" key{{{attribute}:{kinds[attribute]}:{element['KeyType']}}}]"
                 )
         self._check_one_build(table)
-        if len(table.indexes) >= rules.MAX_INDEXES:
+        if len(table.indexes) >= self.most_indexes:
             raise ServiceError(
                 "LimitExceededException",
                 "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of"
-                f" {rules.MAX_INDEXES}",
+                f" {self.most_indexes}",
             )
         projections = [i.projection for i in table.indexes.values()] + [i["Projection"] for i in table.local_indexes]
         rules.check_included(rules.included([*projections, made["Projection"]]))

@@ -222,7 +222,7 @@ def _check_local_index(index: dict[str, Any], table_key: list[dict[str, str]]) -
     check_projection(index["Projection"])
 
 
-def _check_indexes(params: dict[str, Any], *, provisioned: bool) -> None:
+def _check_indexes(params: dict[str, Any], *, provisioned: bool, most: int) -> None:
     local, glob = params.get("LocalSecondaryIndexes"), params.get("GlobalSecondaryIndexes")
     for kind, indexes in (("LocalSecondaryIndexes", local), ("GlobalSecondaryIndexes", glob)):
         if indexes == []:
@@ -240,8 +240,8 @@ def _check_indexes(params: dict[str, Any], *, provisioned: bool) -> None:
         raise invalid(f"Duplicate index name: {twice[0]}")
     if len(local or ()) > MAX_LOCAL_INDEXES:
         raise invalid(f"Number of LocalSecondaryIndexes exceeds per-table limit of {MAX_LOCAL_INDEXES}")
-    if len(glob or ()) > MAX_INDEXES:
-        raise invalid(f"GlobalSecondaryIndex count exceeds the per-table limit of {MAX_INDEXES}")
+    if len(glob or ()) > most:
+        raise invalid(f"GlobalSecondaryIndex count exceeds the per-table limit of {most}")
     check_included(included(index["Projection"] for index in (*(local or ()), *(glob or ()))))
 
 
@@ -317,8 +317,9 @@ def check_warm(warm: dict[str, int] | None, of: str, least: tuple[int, int], wha
 # ------------------------------------------------------------------ the two requests
 
 
-def check_create(params: dict[str, Any]) -> None:
-    """Raises what CreateTable answers to a request that no state of the account could make right."""
+def check_create(params: dict[str, Any], *, most_indexes: int = MAX_INDEXES) -> None:
+    """Raises what CreateTable answers to a request that no state of the account could make right; `most_indexes` is
+    the account's quota."""
     for unmodelled in ("GlobalTableSourceArn", "VectorIndexes"):
         assert unmodelled not in params, f"{unmodelled} is not modelled"
     check_name(params["TableName"].rsplit("/", 1)[-1], "tableName")
@@ -337,7 +338,7 @@ def check_create(params: dict[str, Any]) -> None:
     both = [*params.get("LocalSecondaryIndexes", ()), *params.get("GlobalSecondaryIndexes", ())]
     check_length(params.get("KeySchema", []), "keySchema", 1, 2)
     _check_definitions(params, both)
-    _check_indexes(params, provisioned=provisioned)
+    _check_indexes(params, provisioned=provisioned, most=most_indexes)
     check_stream(params.get("StreamSpecification"))
     check_encryption(params.get("SSESpecification"))
     check_tags(params.get("Tags", []), {})

@@ -84,6 +84,12 @@ SAID: list[tuple[str, str, Verdict, type[SentinelError]]] = [
         ServiceUnavailable,
     ),
     ("InternalFailure", "", FATAL, OperationRefused),
+    (
+        "ResourceNotFoundException",
+        "Requested resource not found: Kinesis stream: arn:aws:kinesis:us-east-1:1:stream/s not found",
+        FATAL,
+        OperationRefused,
+    ),
     ("InternalFailure", "The request processing has failed because of an unknown error", RETRY, ServiceUnavailable),
     (
         "LimitExceededException",

@@ -309,6 +309,14 @@ RULES: tuple[Rule, ...] = (
         "The table or one of its indexes is being changed; it is waited for.",
     ),
     Rule(
+        "ResourceNotFoundException",
+        "kinesis|kds",
+        Verdict.FATAL,
+        OperationRefused,
+        "There is no such Kinesis stream: check KinesisStreamSpecification.StreamArn, and that the stream is made"
+        " before the table; then deploy again.",
+    ),
+    Rule(
         "ResourceNotFoundException|TableNotFoundException",
         "",
         Verdict.RETRY,  # a new table does not show everywhere at once; what is missing for a minute is missing

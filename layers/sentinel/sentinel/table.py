@@ -299,7 +299,9 @@ def _plain(document: str | None) -> object:
         if isinstance(value, dict):
             return {key: plain(inner, key) for key, inner in value.items()}
         if isinstance(value, list):
-            ordered = sorted((plain(inner, name) for inner in value), key=lambda v: json.dumps(v, sort_keys=True))
+            # Two names of one principal are stored as one.
+            texts = sorted({json.dumps(plain(inner, name), sort_keys=True) for inner in value})
+            ordered = [json.loads(text) for text in texts]
             return ordered[0] if len(ordered) == 1 else ordered
         if isinstance(value, bool):
             return str(value).lower()

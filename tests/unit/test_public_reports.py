@@ -1,0 +1,64 @@
+"""What users of other tools have reported of DynamoDB tables, each with the outcome that it has here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from provisioning import World, declare
+from sentinel.errors import OperationRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = "arn:aws:iam::123456789012:root"
+STREAM = "arn:aws:kinesis:us-east-1:123456789012:stream/gone"
+
+
+@pytest.fixture
+def aws() -> Iterator[World]:
+    with World() as made:
+        yield made
+
+
+def policy(principal: object = ROOT, **more: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "dynamodb:GetItem", "Resource": "*"}
+    return {"ResourcePolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": [statement], **more}}}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [policy(Id="readers"), policy(["123456789012", ROOT]), policy("123456789012"), policy([ROOT])],
+    ids=["an Id is kept", "two names of one principal", "an account's number", "a list of one"],
+)
+def test_a_policy_that_the_service_tells_in_other_words_is_written_once(aws: World, declared: dict[str, Any]) -> None:
+    aws.deploy(declare(**declared))
+    aws.clock.sleep(3600)
+    wrote = len(aws.journal.writes())
+    aws.run(declare(**declared), declare(**declared))
+    assert len(aws.journal.writes()) == wrote
+
+
+def test_a_policys_changed_id_is_written(aws: World) -> None:
+    aws.deploy(declare(**policy(Id="readers")))
+    aws.clock.sleep(3600)
+    aws.run(declare(**policy(Id="writers")), declare(**policy(Id="readers")))
+    assert aws.journal.names()[-1] != "CreateTable"
+    assert '"writers"' in next(iter(aws.table()["Policies"].values()))
+
+
+def test_a_kinesis_stream_that_is_gone_is_named_as_such(aws: World) -> None:
+    aws.tables.missing_streams.add(STREAM)
+    with pytest.raises(OperationRefused, match=r"no such Kinesis stream: check KinesisStreamSpecification\.StreamArn"):
+        aws.deploy(declare(KinesisStreamSpecification={"StreamArn": STREAM}))
+
+
+def test_a_stripped_label_is_put_back(aws: World) -> None:
+    aws.deploy(declare())
+    aws.clock.sleep(3600)
+    arn = aws.table()["Table"]["TableArn"]
+    label = [key for key in aws.table()["Tags"] if key.startswith("sentinel:")]
+    aws.somebody().untag_resource(ResourceArn=arn, TagKeys=label)
+    aws.clock.sleep(3600)
+    aws.run(declare(DeletionProtectionEnabled=True), declare())
+    assert "sentinel:managed-by" in aws.table()["Tags"]
