@@ -16,10 +16,12 @@ from engines import CREDENTIALS, DynamoDBLocal, MiniStack
 from moto import mock_aws
 from msgspec import structs
 from report import Growth, Row
-from sentinel.ownership import Owner
+from provisioning import Owner
+from sentinel.look import Look
 from sentinel.plan import Goal
 from sentinel.properties import read_properties
-from sentinel.provisioner import Run, TableProvisioner
+from sentinel.provisioner import TableProvisioner
+from sentinel.run import Run
 from sentinel.schema import GlobalSecondaryIndex, KeyAttribute, approval_table_schema
 from stub import FUNCTION_ARN, AwsStub
 
@@ -124,7 +126,7 @@ def reads_by_declaration() -> Growth:
         def reads(properties: dict[str, Any]) -> str:
             aws.requests.clear()
             declared = read_properties({"Schema": "approval", **properties})
-            provisioner.look(Goal(schema=declared.schema, owner=OWNER))
+            Look(provisioner).at(Goal(schema=declared.schema, label=OWNER.mark))
             return str(len(aws.requests))
 
         for what, properties in DECLARATIONS.items():
@@ -149,7 +151,7 @@ def index_builds() -> tuple[list[Row], list[Growth]]:
         TableProvisioner(client).create(former)
         with _Builds(engine, "bench-builds") as builds:
             started = time.monotonic()
-            outcome = Run(TableProvisioner(client), Goal(schema=schema, former=former)).until(time.time() + 600)
+            outcome = Run(TableProvisioner(client), Goal(schema=schema, traces=(former,))).until(time.time() + 600)
             taken = time.monotonic() - started
     assert outcome.done, outcome.waiting_for
     ended = sorted(end - started for _, end in builds.spans.values())

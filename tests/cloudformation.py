@@ -19,6 +19,7 @@ import threading
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -207,7 +208,8 @@ class CloudFormation:
         event: dict[str, Any] = {
             "RequestType": kind,
             "ServiceToken": self.function_arn,
-            "ResponseURL": f"{self.origin}/{path}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature={signature}",
+            "ResponseURL": f"{self.origin}/{path}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={self._date()}"
+            f"&X-Amz-Signature={signature}",
             "StackId": stack_id,
             "RequestId": request_id,
             "LogicalResourceId": logical_id,
@@ -252,11 +254,14 @@ class CloudFormation:
             if secret in text:
                 self.violations.append(f"the log holds a secret: {text.replace(secret, '(secret)')[:300]}")
 
+    def _date(self) -> str:
+        return datetime.fromtimestamp(self.aws.clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
+
     # -------------------------------------------------------------- Lambda
 
     def _poll(self, arn: str, text: str) -> None:
-        if arn != self.function_arn:
-            self.violations.append(f"a rule's target is {arn}, not the function")
+        if arn != f"{self.function_arn}:polls":
+            self.violations.append(f"a rule's target is {arn}, not the alias that EventBridge may invoke")
             return
         event = json.loads(text)
         # A poll that is delivered again because it failed may well run beside the next one; a first one may not.
@@ -270,9 +275,8 @@ class CloudFormation:
         invocation = Invocation(event, poll, attempt, started)
         self.invocations.append(invocation)
         deadline = started + self.seconds
-        context = Context(
-            str(uuid.uuid4()), self.function_arn, "provisioner", lambda: max(deadline - self.aws.clock(), 0.0)
-        )
+        arn = f"{self.function_arn}:polls" if poll else self.function_arn
+        context = Context(str(uuid.uuid4()), arn, "provisioner", lambda: max(deadline - self.aws.clock(), 0.0))
 
         def run() -> None:
             handler = self._idle.pop() if self._idle else self._start()
@@ -362,7 +366,11 @@ class CloudFormation:
     def _delivered_again(self, request: Request) -> bool:
         """Whether something of this request came to the function more than once, so that an answer may be repeated:
         its event was delivered again, or its rule could not be taken away after the first answer."""
-        of_it = [i for i in self.invocations if i.event.get("RequestId") == request.event["RequestId"]]
+        of_it = [
+            i
+            for i in self.invocations
+            if request.event["RequestId"] in (i.event.get("RequestId"), i.event.get("request"))
+        ]
         calls = [c for c in self.aws.journal if c.service == "events" and c.at >= request.sent_at]
         refused = [c for c in calls if c.error not in ("", "ResourceNotFoundException")]
         return request.deliveries > 1 or bool(refused) or any(i.error for i in of_it)

@@ -40,6 +40,11 @@ LIFE: tuple[Properties, ...] = (
         KinesisStreamSpecification=KINESIS | {"ApproximateCreationDateTimePrecision": "MICROSECOND"},
         SSESpecification={"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/orders"},
     ),
+    declare(
+        RemovalPolicy="Delete",
+        BillingMode="PROVISIONED",
+        ProvisionedThroughput={"ReadCapacityUnits": 2, "WriteCapacityUnits": 2},
+    ),
     declare(RemovalPolicy="Delete"),
 )
 

@@ -34,7 +34,8 @@ NOTHING = object()
 class Roles:
     """The roles as CloudFormation makes them in a partition, with a customer key or without."""
 
-    def __init__(self, partition: str = "aws", *, key: bool = False) -> None:
+    def __init__(self, partition: str = "aws", *, key: bool = False, off: tuple[str, ...] = ()) -> None:
+        """`off` are conditions of the template that its defaults make true."""
         self.partition, self.region, self.account = partition, REGIONS[partition], "123456789012"
         self._values: dict[str, str] = {name: str(p["Default"]) for name, p in TEMPLATE["Parameters"].items()}
         self._values |= {
@@ -43,9 +44,11 @@ class Roles:
             "AWS::URLSuffix": DOMAINS[partition],
             "AWS::AccountId": self.account,
             "AWS::StackName": "sentinel",
+            "LedgerTable.Arn": self.arn("dynamodb", "table/sentinel-ledger"),
             "KmsKeyArn": self.arn("kms", KEY) if key else "",
         }
         self._conditions = {"HasKmsKey": key, "HasPermissionsBoundary": False}
+        self._conditions |= {name: name not in off for name in ("HasResourcePolicies", "HasKinesisStreams")}
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
@@ -76,7 +79,8 @@ class Roles:
 
     def granted(self, role: str, *services: str) -> set[str]:
         """The actions of these services that the role has on anything."""
-        return {a for s in self.statements(role) for a in s["Action"] if a.partition(":")[0] in services}
+        allowing = [s for s in self.statements(role) if s["Effect"] == "Allow"]
+        return {a for s in allowing for a in s["Action"] if a.partition(":")[0] in services}
 
     def _resolve(self, value: Any) -> Any:  # noqa: PLR0911 - one for each function
         if isinstance(value, list):
@@ -91,7 +95,9 @@ class Roles:
             case {"Ref": name}:
                 return self._values[name]
             case {"Fn::Sub": text}:
-                return re.sub(r"\$\{([\w:]+)\}", lambda found: self._values[found[1]], text)
+                return re.sub(r"\$\{([\w:.]+)\}", lambda found: self._values[found[1]], text)
+            case {"Fn::GetAtt": ["LedgerTable", "Arn"]}:
+                return self._values["LedgerTable.Arn"]
             case {"Fn::GetAtt": [group, "Arn"]}:
                 return self.arn("logs", f"log-group:{group}:*")
         return {name: each for name, v in value.items() if (each := self._resolve(v)) is not NOTHING}

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cloudformation import CloudFormation, Stack
 from custom_resource import CustomResource
+from poll_rule import PollRule
 from provisioning import Properties, World, written
-from sentinel.provisioner import TableProvisioner
+from sentinel.ledger import Ledger
+from sentinel.switches import Switches
 from table_resource import TableResource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cloudformation import Handler, Outcome
     from strict_aws.state import Timing
-
-RULES = "sentinel-poll-"
 
 
 class Deployment:
@@ -30,6 +28,7 @@ class Deployment:
         self.cloudformation = CloudFormation(self.aws, self.start, seconds=seconds)
         self.inline = inline
         self.prefix = prefix
+        self.switches = Switches(ledger="ledger")
         self.lines: list[str] = []
         self.facts: list[dict[str, Any]] = []
         self.stack = self.cloudformation.stack("shop")
@@ -43,24 +42,19 @@ class Deployment:
     def start(self) -> Handler:
         """A new execution environment."""
         clock = self.aws.clock
-
-        def provisioner(still_ours: Callable[[], bool]) -> TableProvisioner:
-            return TableProvisioner(
-                self.aws.client(),
-                kms=self.aws.client("kms"),
-                clock=clock,
-                sleep=clock.sleep,
-                tell=self.tell,
-                still_ours=still_ours,
-            )
-
-        resource = CustomResource(
-            events=lambda: self.aws.client("events"), tell=self.tell, send=self.cloudformation.receive, clock=clock
+        rule = PollRule(lambda: self.aws.client("events"), self.log)
+        resource = TableResource(
+            self.aws.provisioner(log=self.log),
+            Ledger(self.aws.client(), self.switches.ledger, clock=clock, sleep=clock.sleep),
+            rule,
+            self.switches,
+            name_prefix=self.prefix,
+            inline_seconds=self.inline,
+            clock=clock,
         )
-        TableResource(resource, provisioner, name_prefix=self.prefix, inline_seconds=self.inline, clock=clock)
-        return resource
+        return CustomResource(resource, rule, log=self.log, send=self.cloudformation.receive)
 
-    def tell(self, text: str, **facts: Any) -> None:
+    def log(self, text: str, **facts: Any) -> None:
         self.lines.append(text)
         self.facts.append(facts)
         self.cloudformation.log(text + json.dumps(facts, default=str))

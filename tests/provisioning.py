@@ -6,21 +6,42 @@ promise that a plan shows exactly what a deploy does is tested by every scenario
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sentinel.ownership import Owner
+from msgspec import structs
+from sentinel.errors import TableConflict
+from sentinel.ledger import Delivery, Hold, Ledger, Replay, resource_key, resource_of
+from sentinel.ownership import mark_of
 from sentinel.plan import Goal
 from sentinel.properties import read_properties
-from sentinel.provisioner import Outcome, Run, TableProvisioner
+from sentinel.provisioner import TableProvisioner
+from sentinel.removal import Removal
+from sentinel.run import Outcome, Run
 from strict_aws.region import FakeAWS
 
 if TYPE_CHECKING:
+    from sentinel.ledger_items import RequestType
     from sentinel.provisioner import ProvisionPlan
     from strict_aws.faults import Call
     from strict_aws.state import Timing
 
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/shop/0a1b2c3d-0000-4000-8000-000000000001"
 OTHER_STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/till/0a1b2c3d-0000-4000-8000-000000000002"
+
+
+class Owner(NamedTuple):
+    """A resource of a stack."""
+
+    stack_id: str
+    logical_id: str
+
+    @property
+    def mark(self) -> str:
+        return mark_of(*self)
+
+
 OWNER = Owner(STACK, "Orders")
 
 Properties = dict[str, Any]
@@ -60,11 +81,14 @@ def goal(properties: Properties, former: Properties | None = None, owner: Owner 
     before = read_properties(former) if former is not None else None
     return Goal(
         schema=declared.schema,
-        former=before.schema if before else None,
-        owner=owner,
+        traces=(before.schema,) if before else (),
+        applied=before.schema if before else None,
+        label=owner.mark if owner else "",
+        is_create=before is None,
+        may_take=lambda _: declared.existing == "TakeOver",
         existing=declared.existing,
         detached=declared.wait_for_indexes == "Detached",
-        former_detached=before is not None and before.wait_for_indexes == "Detached",
+        formerly_detached=before is not None and before.wait_for_indexes == "Detached",
     )
 
 
@@ -76,13 +100,44 @@ class World(FakeAWS):
         self.lines: list[str] = []
 
     def provisioner(self, **more: Any) -> TableProvisioner:
-        return TableProvisioner(
-            self.client(),
-            kms=self.client("kms"),
-            clock=self.clock,
-            sleep=self.clock.sleep,
-            tell=lambda text, **_: self.lines.append(text),
-            **more,
+        parts: dict[str, Any] = {
+            "kms": self.client("kms"),
+            "scaling": self.client("application-autoscaling"),
+            "clock": self.clock,
+            "sleep": self.clock.sleep,
+            "log": lambda text, **_: self.lines.append(text),
+        }
+        return TableProvisioner(self.client(), **parts | more)
+
+    def ledger_of(self) -> Ledger:
+        ledger = Ledger(self.client(), "ledger", clock=self.clock, sleep=self.clock.sleep)
+        ledger.until = self.clock() + 3600.0
+        return ledger
+
+    def hold(self, properties: Properties, former: Properties | None, owner: Owner, request: str = "") -> Hold:
+        """The claim of a request that declares `properties`; a new request unless its id is given."""
+        delivery = self.delivery("Create" if former is None else "Update", properties, former, owner, request)
+        begun = self.ledger_of().begin(
+            delivery, lambda status, reason: json.dumps({"Status": status, "Reason": reason})
+        )
+        if isinstance(begun, Replay):
+            raise TableConflict(json.loads(begun.request.answer)["Reason"].removeprefix("TABLE_CONFLICT: "))
+        assert isinstance(begun, Hold)
+        return begun
+
+    def delivery(
+        self, kind: RequestType, properties: Properties, former: Properties | None, owner: Owner, request: str = ""
+    ) -> Delivery:
+        return Delivery(
+            stack_id=owner.stack_id,
+            logical_id=owner.logical_id,
+            request_id=request or str(uuid.uuid4()),
+            type=kind,
+            table=properties["TableName"],
+            url="",
+            properties=properties,
+            former=former,
+            take_over=lambda _: properties.get("Existing") == "TakeOver",
         )
 
     def plan(
@@ -90,7 +145,11 @@ class World(FakeAWS):
     ) -> ProvisionPlan:
         """The plan; that it only looks is held against the wire."""
         before = len(self.journal)
-        plan = self.provisioner().plan_for(goal(properties, former, owner))
+        made = goal(properties, former, owner)
+        name = self.ledger_of().read_table(properties["TableName"])
+        if owner and name and name.owner != resource_key(*owner):
+            made, name = structs.replace(made, managed_by=mark_of(*resource_of(name.owner))), None
+        plan = self.provisioner().plan_for(made, name=name)
         assert not [call.name for call in self.journal[before:] if call.writes]
         return plan
 
@@ -101,10 +160,35 @@ class World(FakeAWS):
         owner: Owner | None = OWNER,
         *,
         seconds: float = 3300.0,
+        request: str = "",
         **more: Any,
     ) -> Outcome:
-        """Converges, without holding it against a plan."""
-        return Run(self.provisioner(), goal(properties, former, owner)).until(self.clock() + seconds, **more)
+        """Converges, without holding it against a plan; `request` is the id of a request that is delivered again."""
+        made, deadline = goal(properties, former, owner), self.clock() + seconds
+        if owner is None:
+            return Run(self.provisioner(), made).until(deadline, **more)
+        hold = self.hold(properties, former, owner, request)
+        traces = [read_properties(each).schema for each in hold.former]
+        made = structs.replace(made, traces=tuple(traces), way_back=hold.way_back)
+        outcome = Run(self.provisioner(), made, hold=hold).until(deadline, **more)
+        if outcome.done:
+            hold.record('{"Status": "SUCCESS"}', indexes=outcome.indexes)
+        return outcome
+
+    def remove(
+        self, properties: Properties, owner: Owner = OWNER, *, delete: bool = True, seconds: float = 3300.0
+    ) -> Outcome:
+        """What CloudFormation's Delete does; a Delete that the ledger answers itself is RETAINED."""
+        begun = self.ledger_of().begin(
+            self.delivery("Delete", properties, None, owner), lambda *_: '{"Status": "SUCCESS"}'
+        )
+        if not isinstance(begun, Hold):
+            return Outcome("RETAINED", done=True)
+        removal = Removal(self.provisioner(), properties["TableName"], owner.mark, begun)
+        outcome = removal.until(self.clock() + seconds, delete=delete)
+        if outcome.done:
+            begun.record('{"Status": "SUCCESS"}')
+        return outcome
 
     def deploy(
         self,

@@ -15,6 +15,8 @@ from strict_aws.region import FakeAWS
 from strict_aws.state import Timing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
 REMAINING = 900.0
@@ -52,9 +54,11 @@ class TableFunctions:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, timing: Timing | None = None, **environment: str) -> None:
         self.aws = FakeAWS(timing=timing)
         self.answers: list[tuple[str, bytes]] = []
+        self.sends: Callable[[], int] = lambda: 200
         for name, value in {
             **CREDENTIALS,
             "SENTINEL_TABLE_PREFIX": "",
+            "SENTINEL_LEDGER": "ledger",
             "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
             # A logger of its own: what another test had it write to is gone.
             "POWERTOOLS_SERVICE_NAME": f"sentinel-{uuid.uuid4().hex}",
@@ -63,27 +67,25 @@ class TableFunctions:
             monkeypatch.setenv(name, value)
         self._planner = load_app("table_planner", monkeypatch)
         self._provisioner = load_app("table_provisioner", monkeypatch)
+        client = self.aws.client()
+        parts = {
+            "kms": self.aws.client("kms"),
+            "scaling": self.aws.client("application-autoscaling"),
+            "clock": self.aws.clock,
+            "sleep": self.aws.clock.sleep,
+        }
+        events = partial(self.aws.client, "events")
+        wired = self._provisioner.wire(client, client, events, send=self._send, **parts)
+        monkeypatch.setattr(self._provisioner, "PARTS", wired)
+        monkeypatch.setattr(self._planner, "PARTS", self._planner.wire(client, client, **parts))
         for module in (self._planner, self._provisioner):
-            # They take client, clock and sleep as arguments; the functions leave these to their defaults.
-            on_model = partial(
-                module.TableProvisioner,
-                kms=self.aws.client("kms"),
-                clock=self.aws.clock,
-                sleep=self.aws.clock.sleep,
-            )
-            monkeypatch.setattr(module, "TableProvisioner", on_model)
-            monkeypatch.setattr(module, "client", self.aws.client())
             for handler in logging.getLogger(module.logger.service).handlers:
                 if isinstance(handler, logging.StreamHandler):
                     handler.stream = Stdout()
-        self._provisioner._events.append(self.aws.client("events"))
-        self.resource = self._provisioner.resource
-        self.resource._sender = self._send
-        self.resource._clock = self.resource._create_func.__self__._clock = self.aws.clock
 
-    def _send(self, url: str, body: bytes) -> int:
+    def _send(self, url: str, body: bytes, **_: Any) -> int:
         self.answers.append((url, body))
-        return 200
+        return self.sends()
 
     def plan(self, event: Any) -> Any:
         """The planner, invoked."""
@@ -93,10 +95,16 @@ class TableFunctions:
         """The provisioner, invoked: directly, by CloudFormation or by a rule."""
         return json.loads(json.dumps(self._provisioner.handler(event, Context(self.aws))))
 
+    def poll(self, event: Any) -> Any:
+        """The provisioner, invoked by EventBridge."""
+        context = Context(self.aws)
+        context.invoked_function_arn = f"{ARN}:polls"
+        return json.loads(json.dumps(self._provisioner.handler(event, context)))
+
     def forget(self) -> None:
-        """A region as on its first day, and an execution environment that has answered nothing yet."""
+        """A region as on its first day."""
         self.answers.clear()
         self.aws.journal.clear()
         self.aws.tables.tables.clear()
         self.aws.rules.rules.clear()
-        self.resource._answers.clear()
+        self.aws.ledger.items.clear()

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import boto3
 import msgspec
 from aws_lambda_powertools import Logger
+from botocore.config import Config
+from msgspec import structs
 from sentinel.errors import InvalidEvent, InvalidSchema
-from sentinel.ownership import Owner
-from sentinel.plan import Goal
-from sentinel.properties import read_properties
-from sentinel.provisioner import CLIENT_CONFIG, TableProvisioner
+from sentinel.goals import Declarer, make_goal
+from sentinel.ledger import Ledger, LedgerFailed, resource_key, resource_of
+from sentinel.ledger_items import unpack
+from sentinel.ownership import mark_of
+from sentinel.provisioner import TableProvisioner
 from sentinel.schema import NAME
+from sentinel.switches import check_switches, read_switches
+from sentinel.table_api import READ_CONFIG
 
 # At DEBUG, botocore logs whole bodies and headers, and with them policies, tags and credentials.
 logging.getLogger("botocore").setLevel(logging.INFO)
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
+SWITCHES = read_switches(os.environ)
 logger = Logger()
-client = boto3.client("dynamodb", config=CLIENT_CONFIG)
+client = boto3.client("dynamodb", config=READ_CONFIG)
+ledger_client = client
+if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
+    ledger_client = boto3.client(
+        "dynamodb",
+        endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
+        config=READ_CONFIG.merge(Config(ignore_configured_endpoint_urls=True)),  # type: ignore[call-arg]
+    )
 
 
 class Status(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="status"):
@@ -35,11 +48,25 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="
 
     properties: dict[str, Any]
     old_properties: dict[str, Any] | None = None
-    stack_id: str | None = None
-    logical_id: str | None = None
+    stack_id: Annotated[str, msgspec.Meta(max_length=512)] | None = None
+    logical_id: Annotated[str, msgspec.Meta(max_length=512)] | None = None
 
 
 Event = Status | Plan
+
+
+class Parts(NamedTuple):
+    provisioner: TableProvisioner
+    ledger: Ledger
+
+
+def wire(client: Any, ledger_client: Any, **parts: Any) -> Parts:
+    """The function's parts on their clients; `parts` are those of `TableApi` (kms, scaling, clock, sleep)."""
+    provisioner = TableProvisioner(client, **parts)
+    return Parts(provisioner, Ledger(ledger_client, SWITCHES.ledger, clock=provisioner.clock, sleep=provisioner.sleep))
+
+
+PARTS = wire(client, ledger_client)
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
@@ -52,37 +79,59 @@ def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
             "It takes 'status' with 'table_name', and 'plan' with 'properties' and optionally 'old_properties',"
             " 'stack_id' and 'logical_id'.",
         ) from None
-    provisioner = TableProvisioner(client)
     if isinstance(request, Status):
-        return {"table_name": request.table_name, "status": provisioner.table_status(request.table_name)}
-    return plan(provisioner, request)
+        return {"table_name": request.table_name, "status": PARTS.provisioner.table_status(request.table_name)}
+    try:
+        return plan(request)
+    except LedgerFailed as failed:
+        raise failed.error from failed
 
 
-def plan(provisioner: TableProvisioner, request: Plan) -> dict[str, Any]:
+def plan(request: Plan) -> dict[str, Any]:
+    """What a deploy would do, with what the ledger knows of the resource and the table."""
     owned = request.stack_id is not None and request.logical_id is not None
-    names = {"stack_id": request.stack_id or "", "logical_id": request.logical_id or ""}
-    declared = read_properties(request.properties, name_prefix=PREFIX, **names)
-    former = None
-    assumes = []
-    if request.old_properties is None:
+    stack_id, logical_id = request.stack_id or "", request.logical_id or ""
+    known = PARTS.ledger.read_owner(stack_id, logical_id) if owned else None
+    applied = known.applied if known else None
+    declarer = Declarer(PREFIX, stack_id, logical_id, applied.table if applied else "")
+    declared = declarer.read(request.properties)
+    table = declared.schema.table_name
+    check_switches(request.properties, table, SWITCHES)
+    name = PARTS.ledger.read_table(table)
+    assumes: list[str] = []
+    former: list[Any] = [unpack(trace.properties) for trace in known.traces if trace.table == table] if known else []
+    if applied and applied.table != table:
+        assumes.append(f"a replacement: {applied.table} then gets its Delete")
+    if not former and request.old_properties is not None:
+        former, told = _old_properties(declarer, request.old_properties, table)
+        assumes += told
+    elif not former and not applied:
         assumes.append("a Create: give old_properties to plan an Update")
-    else:
-        try:
-            former = read_properties(request.old_properties, name_prefix=PREFIX, **names)
-        except InvalidSchema as error:  # as a deploy takes them, whose rollback may come with any
-            assumes.append(f"old_properties have faults, and so ruled nothing: {error.suggestion}")
-        if former and former.schema.table_name != declared.schema.table_name:
-            assumes.append(f"a replacement: {former.schema.table_name} then gets its Delete")
-            former = None
     if not owned:
-        assumes.append("no owner: give stack_id and logical_id to see conflicts of ownership and the owner's tags")
-    goal = Goal(
-        schema=declared.schema,
-        former=former.schema if former else None,
-        owner=Owner(names["stack_id"], names["logical_id"]) if owned else None,
-        existing=declared.existing,
-        detached=declared.wait_for_indexes == "Detached",
-        former_detached=bool(former and former.wait_for_indexes == "Detached"),
+        assumes.append("no owner: give stack_id and logical_id to see conflicts of ownership and the owner's label")
+    goal = make_goal(
+        declared,
+        declarer,
+        SWITCHES,
+        former=former,
+        applied=unpack(applied.properties) if applied else None,
+        is_create=not former and not applied,
     )
-    answer: dict[str, Any] = msgspec.to_builtins(provisioner.plan_for(goal, tuple(assumes)))
+    if not owned:
+        goal = structs.replace(goal, label="")
+    if name and (not owned or name.owner != resource_key(stack_id, logical_id)):
+        goal, name = structs.replace(goal, managed_by=mark_of(*resource_of(name.owner))), None
+    planned = PARTS.provisioner.plan_for(goal, tuple(assumes), name=name, knows_resource=known is not None)
+    answer: dict[str, Any] = msgspec.to_builtins(planned)
     return answer
+
+
+def _old_properties(declarer: Declarer, properties: Any, table: str) -> tuple[list[Any], list[str]]:
+    """Former properties that a caller gives, as far as they count, and what is to be said of them."""
+    try:
+        before = declarer.read(properties).schema.table_name
+    except InvalidSchema as error:  # as a deploy takes them, whose rollback may come with any
+        return [], [f"old_properties are invalid and were ignored: {error.suggestion}"]
+    if before != table:
+        return [], [f"a replacement: {before} then gets its Delete"]
+    return [properties], []

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import boto3
 import msgspec
 from aws_lambda_powertools import Logger
+from botocore.config import Config
 from custom_resource import CustomResource
+from event import is_poll
+from poll_rule import PollRule, came_by_alias
+from send_answer import put_answer
 from sentinel.errors import InvalidEvent, SentinelError
+from sentinel.ledger import Ledger, LedgerFailed, resource_of
+from sentinel.ownership import mark_of
 from sentinel.plan import Goal
 from sentinel.properties import read_properties
-from sentinel.provisioner import CLIENT_CONFIG, TableProvisioner
+from sentinel.provisioner import TableProvisioner
+from sentinel.switches import check_switches, read_switches
+from sentinel.table_api import CLIENT_CONFIG
 from table_resource import TableResource
 
 if TYPE_CHECKING:
@@ -30,26 +38,36 @@ class Create(msgspec.Struct, forbid_unknown_fields=True):
 Event = Create
 
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
+SWITCHES = read_switches(os.environ)
 logger = Logger()
 client = boto3.client("dynamodb", config=CLIENT_CONFIG)
+ledger_client = client
+if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
+    # The provisioned tables are elsewhere; the ledger is a table of the application, at its ordinary endpoint.
+    ledger_client = boto3.client(
+        "dynamodb",
+        endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
+        config=CLIENT_CONFIG.merge(Config(ignore_configured_endpoint_urls=True)),  # type: ignore[call-arg]  # not in its stubs,
+    )
 _events: list[Any] = []
 
 
 def events_client() -> Any:
-    """EventBridge's client, made when polling is set up or looked for: most deploys finish without."""
+    """EventBridge's client, made when polling is set up or ended: most deploys finish without."""
     if not _events:
         _events.append(boto3.client("events", config=CLIENT_CONFIG))
     return _events[0]
 
 
-def tell(text: str, *, level: str = "INFO", **facts: Any) -> None:
+def log(text: str, *, level: str = "INFO", **facts: Any) -> None:
     """A line in the log; what somebody may have to look at is counted as well."""
     getattr(logger, level.lower())(text, extra=facts)
     for name, counted in (
         ("PollsHandedOver", "handed_over" in facts),
-        ("ProvisioningFailed", facts.get("answered") == "FAILED" or facts.get("detached") == "FAILED"),
+        ("ProvisioningFailed", facts.get("failed") or facts.get("detached") == "FAILED"),
         ("DetachedPolls", facts.get("detached") == "going on"),
-        ("TimeToLivePostponed", facts.get("postponed") is True),
+        ("ChangesPutOff", facts.get("put_off") is True),
+        ("ChangesLeftOut", facts.get("left_out") is True),
         ("Throttles", facts.get("error") == "Throttled"),
     ):
         if counted:
@@ -65,35 +83,62 @@ def count(name: str) -> None:
     metrics.flush_metrics()
 
 
-def provisioner(still_ours: Callable[[], bool] = lambda: True) -> TableProvisioner:
-    return TableProvisioner(client, tell=tell, still_ours=still_ours)
+class Parts(NamedTuple):
+    provisioner: TableProvisioner
+    ledger: Ledger
+    resource: CustomResource
 
 
-resource = CustomResource(
-    events=events_client,
-    tell=tell,
-    any_host=bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")),
-)
-TableResource(
-    resource,
-    provisioner,
-    name_prefix=PREFIX,
-    inline_seconds=float(os.environ.get("SENTINEL_INLINE_WAIT_SECONDS", "240")),
-)
+def wire(
+    client: Any,
+    ledger_client: Any,
+    events: Callable[[], Any],
+    *,
+    send: Callable[..., int] = put_answer,
+    **parts: Any,
+) -> Parts:
+    """The function's parts on their clients; `parts` are those of `TableApi` (kms, scaling, clock, sleep)."""
+    provisioner = TableProvisioner(client, log=log, **parts)
+    ledger = Ledger(ledger_client, SWITCHES.ledger, clock=provisioner.clock, sleep=provisioner.sleep)
+    rule = PollRule(events, log)
+    inline = float(os.environ.get("SENTINEL_INLINE_WAIT_SECONDS", "240"))
+    resource = TableResource(
+        provisioner, ledger, rule, SWITCHES, name_prefix=PREFIX, inline_seconds=inline, clock=provisioner.clock
+    )
+    any_host = bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"))
+    return Parts(provisioner, ledger, CustomResource(resource, rule, log=log, send=send, any_host=any_host))
+
+
+PARTS = wire(client, ledger_client, events_client)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
     """CloudFormation's events and polls answer CloudFormation; `{"action": "create", "properties": {…}}`
     gives `{"table_name", "status", "arn", "error"}`."""
-    if isinstance(event, dict) and "RequestType" in event:
-        logger.set_correlation_id(event.get("RequestId"))  # polls have it too: it leads through a whole deploy
-        resource(event, context)
+    if isinstance(event, dict) and (
+        "RequestType" in event or is_poll(event) or came_by_alias(context.invoked_function_arn)
+    ):
+        # Polls have it too: it leads through a whole deploy.
+        logger.set_correlation_id(event.get("RequestId") or event.get("request"))
+        PARTS.resource(event, context)
         return None
     logger.set_correlation_id(context.aws_request_id)
-    declaration = read_properties(_create(event).properties, name_prefix=PREFIX)
-    goal = Goal(schema=declaration.schema, existing=declaration.existing)
+    properties = _create(event).properties
+    declaration = read_properties(properties, name_prefix=PREFIX)
+    table = declaration.schema.table_name
+    check_switches(properties, table, SWITCHES)
+    PARTS.ledger.until = 0.0  # a fault of the ledger is raised at once: whoever invokes this can try again
     try:
-        result = provisioner().create_as(goal)
+        owner = PARTS.ledger.read_table(table)
+    except LedgerFailed as failed:
+        raise failed.error from failed
+    goal = Goal(
+        schema=declaration.schema,
+        existing=declaration.existing,
+        managed_by=mark_of(*resource_of(owner.owner)) if owner else "",
+    )
+    try:
+        result = PARTS.provisioner.create_as(goal)
     except SentinelError:
         count("ProvisioningFailed")
         raise

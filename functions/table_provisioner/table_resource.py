@@ -1,275 +1,383 @@
-"""What each of CloudFormation's requests means for a table: which goal, how long, what to answer."""
+"""What each of CloudFormation's requests means for a table: who acts, towards which goal, how long, what is answered.
+
+It knows no crhelper: what comes of an event is a value, `Done`, `GoesOn` or `Nothing`.
+"""
 
 from __future__ import annotations
 
-import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from custom_resource import MAX_WAITING_FOR, CustomResource, HandOver
-from msgspec import structs
-from sentinel.errors import InvalidSchema, ServiceUnavailable, TableNotReady, Throttled
-from sentinel.ownership import Owner
-from sentinel.plan import Goal
-from sentinel.properties import Declaration, generated_suffix, read_properties
-from sentinel.provisioner import Outcome, Run, TableProvisioner
+from answer import body, internal_error
+from event import signed_at
+from sentinel.errors import InvalidSchema, SentinelError, ServiceUnavailable, TableNotReady, Throttled
+from sentinel.goals import Declarer, make_goal, may_take
+from sentinel.ledger import Delivery, Ended, Fenced, LedgerFailed, Replay, Superseded, resource_key, resource_of
+from sentinel.ownership import mark_of
+from sentinel.removal import Removal
+from sentinel.run import Run
 from sentinel.schema import NAME
+from sentinel.switches import check_switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from poll_rule import PollRule
+    from sentinel.ledger import Hold, Ledger
+    from sentinel.properties import Declaration
+    from sentinel.run import Outcome
+    from sentinel.switches import Switches
+    from sentinel.table_api import TableApi
+
 # A poll works for most of the rule's minute, never into the next one: so polls of a rule do not overlap.
 POLL_SECONDS = 48.0
-# What is kept of Lambda's own time for the answer and its retries.
-LAMBDA_MARGIN = 45.0
+# What is kept of Lambda's own time: for the answer and its retries, for a call that got no answer, for the ledger.
+LAMBDA_MARGIN = 60.0
 DETACHED_SECONDS = 24 * 3600.0
-# An event that is answered sooner than this cannot have been handed over by an earlier delivery of it; asking
-# EventBridge would cost more than the whole answer.
-SAME_EVENT_SECONDS = 2.0
+
+
+class Done(NamedTuple):
+    """The answer is decided and recorded: send it to `url`. With `left`, work goes on after it: the rule is there, and
+    once the answer is sent `confirm` is called. Otherwise the rule goes, if there may be one."""
+
+    answer: str
+    url: str
+    confirm: Callable[[], None] | None = None
+
+
+class GoesOn(NamedTuple):
+    """The work goes on with the next poll; its rule is there."""
+
+
+class Nothing(NamedTuple):
+    """Nothing is to be answered, and a poll's rule goes."""
+
+
+Reaction = Done | GoesOn | Nothing
+
+
+class Claimed(NamedTuple):
+    """This worker acts: the event, as CloudFormation would deliver it, and the claim."""
+
+    event: dict[str, Any]
+    hold: Hold
+    is_poll: bool
+    function_arn: str
 
 
 class TableResource:
-    """The functions that `resource` calls. `provisioner(still_ours)` gives a `TableProvisioner`."""
+    """`switches` is what this application allows; `inline_seconds` is how long a first invocation waits."""
 
     def __init__(
         self,
-        resource: CustomResource,
-        provisioner: Callable[[Callable[[], bool]], TableProvisioner],
+        api: TableApi,
+        ledger: Ledger,
+        rule: PollRule,
+        switches: Switches,
         *,
         name_prefix: str,
         inline_seconds: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._resource = resource
-        self._provisioner = provisioner
-        self._prefix = name_prefix
-        self._inline = inline_seconds
+        self._api, self._ledger, self._rule, self._switches = api, ledger, rule, switches
+        self._prefix, self._inline = name_prefix, inline_seconds
         self._clock = clock
-        for register in (resource.create, resource.update):
-            register(self.converge)
-        resource.delete(self.remove)
-        for register in (resource.poll_create, resource.poll_update):
-            register(self.poll_converge)
-        resource.poll_delete(self.poll_remove)
 
-    # -------------------------------------------------------------- Create and Update
+    # -------------------------------------------------------------- the beginning
 
-    def converge(self, event: dict[str, Any], context: Any) -> str:
-        """Create and Update, first invocation: as far as the inline wait allows."""
-        started = self._clock()
-        self._resource.PhysicalResourceId = _first_id(event)
-        declaration, goal = self._goal(event)
-        table = goal.schema.table_name
-        self._resource.PhysicalResourceId = table
-        self._resource.check_size(event, table)
-        if event["RequestType"] == "Update" and self._replaces(event, table):
-            return table
-        deadline = started + declaration.timeout
-        run = Run(self._provisioner(lambda: True), goal)
-        lambda_end = started + context.get_remaining_time_in_millis() / 1000 - LAMBDA_MARGIN
-        inline = min(started + self._inline, deadline, lambda_end)
-        outcome = run.until(inline, stop_at_builds=goal.detached)
-        if not outcome.done and not outcome.detachable and _settings_left(goal, outcome):
-            # Policies, tags and the like are not carried to the polls: they are waited for here.
-            outcome = run.until(min(deadline, lambda_end), stop_at_builds=goal.detached)
-        if self._clock() - started > SAME_EVENT_SECONDS and self._resource.polled_already(event, table):
-            self._resource.stand_down()  # the same event again, and the polls of the first one will answer
-            return table
-        return self._conclude(event, declaration, goal, outcome, {"started": started})
-
-    def _replaces(self, event: dict[str, Any], table: str) -> bool:
-        """Ends what a former request left to do. True where this very request is in the hands of polls already."""
-        request, _ = self._resource.rule_owner(event, table)
-        if request and request != event["RequestId"]:
-            self._resource.remove_rule(event, table, must=True)
-        elif request and self._resource.polled_already(event, table):
-            self._resource.stand_down()
-            return True
-        return False
-
-    def poll_converge(self, event: dict[str, Any], context: Any) -> str:
-        """Create and Update, a later invocation: goes on from where the table stands."""
-        now = self._clock()
-        carried = event["CrHelperData"]
-        declaration, goal = self._goal(event)
-        self._resource.PhysicalResourceId = event["Table"]
-
-        def still_ours() -> bool:
-            return self._still_ours(event)
-
-        if event.get("Detached"):
-            goal = structs.replace(goal, detached=True)
-        waiting = (str(carried.get("waiting_for", "")), float(carried.get("since", now)))
-        run = Run(self._provisioner(still_ours), goal, status=str(carried.get("status", "EXISTS")), waiting=waiting)
-        remaining = now + context.get_remaining_time_in_millis() / 1000 - LAMBDA_MARGIN / 3
-        until = min(now + POLL_SECONDS, carried["deadline"], remaining)
+    def begin(self, event: dict[str, Any], function_arn: str, seconds: float) -> Claimed | Reaction:
+        """A request of CloudFormation; `seconds` are left of this invocation. Raises `LedgerFailed` for a fault that
+        may pass: Lambda delivers the event again."""
+        self._ledger.until = self._clock() + seconds - LAMBDA_MARGIN / 2
+        declaration: Declaration | None = None
+        refusal = ""
         try:
-            if not still_ours():
-                self._resource.stand_down()
-                return goal.schema.table_name
-            outcome = run.until(until, stop_at_builds=goal.detached and not event.get("Detached"))
-        except (Throttled, ServiceUnavailable) as error:
-            # A minute of faults ends a first invocation, which may be set up wrongly. What has got this far goes on
-            # with the next poll.
-            outcome = run.interrupted(error)
-        return self._conclude(event, declaration, goal, outcome, carried)
-
-    def _conclude(
-        self, event: dict[str, Any], declaration: Declaration, goal: Goal, outcome: Outcome, carried: dict[str, Any]
-    ) -> str:
-        """Done: answers. Only builds left, or a TTL change that has to wait: answers, and goes on detached.
-        Not done: goes on by polls, until the deadline."""
-        table, now = goal.schema.table_name, self._clock()
-        detached = bool(event.get("Detached"))
-        deadline = carried["started"] + declaration.timeout
-        self._resource.Data = _attributes(table, outcome)
-        # Cut, and without anything that JSON writes longer: check_size has counted on it.
-        waiting_for = re.sub(r"[^ !#-\[\]-~]", "?", outcome.waiting_for)[:MAX_WAITING_FOR]
-        since = outcome.waiting_since or now
-        going_on = {**carried, "status": outcome.status, "waiting_for": waiting_for, "since": since}
-        going_on.pop("deadline", None)
-        rest = HandOver(now + DETACHED_SECONDS, {**going_on, "started": now}, detached=True)
-        if outcome.taken_over:
-            self._resource.stand_down()
-        elif outcome.done and not outcome.postponed:
-            pass
-        elif detached:
-            if now >= carried["deadline"]:
-                raise TableNotReady(f"{table}: the detached build has not ended in a day: {outcome.waiting_for}.")
-            self._resource.tell(f"{table}: goes on detached", table=table, detached="going on")
-            self._resource.hand_over(HandOver(carried["deadline"], going_on, detached=True))
-        elif outcome.done or outcome.detachable:
-            self._resource.hand_over(rest)
-        elif now < deadline and not _settings_left(goal, outcome):
-            self._resource.hand_over(HandOver(deadline, going_on))
-        elif outcome.error:
-            raise outcome.error
-        else:
-            raise _too_late(table, outcome, now - carried["started"], now - since)
-        return table
-
-    # -------------------------------------------------------------- Delete
-
-    def remove(self, event: dict[str, Any], context: Any) -> str:
-        """Delete, first invocation. Properties that could never have made a table: done, without a call."""
-        started = self._clock()
-        self._resource.PhysicalResourceId = event.get("PhysicalResourceId", "")
-        try:
-            declaration, goal = self._goal(event)
-        except InvalidSchema:
-            return str(event.get("PhysicalResourceId", ""))
-        table = goal.schema.table_name
-        if self._replaces(event, table):
-            return str(event.get("PhysicalResourceId") or table)
-        lambda_end = started + context.get_remaining_time_in_millis() / 1000 - LAMBDA_MARGIN
-        until = min(started + self._inline, started + declaration.timeout, lambda_end)
-        return self._removed(event, declaration, goal, until, started)
-
-    def poll_remove(self, event: dict[str, Any], context: Any) -> str:
-        """Delete, a later invocation."""
-        now = self._clock()
-        declaration, goal = self._goal(event)
-        self._resource.PhysicalResourceId = event.get("PhysicalResourceId") or event["Table"]
-        remaining = now + context.get_remaining_time_in_millis() / 1000 - LAMBDA_MARGIN / 3
-        until = min(now + POLL_SECONDS, event["CrHelperData"]["deadline"], remaining)
-        try:
-            if not self._still_ours(event):
-                self._resource.stand_down()
-                return str(event["Table"])
-            return self._removed(event, declaration, goal, until, event["CrHelperData"]["started"])
-        except (Throttled, ServiceUnavailable):
-            if self._clock() >= event["CrHelperData"]["deadline"]:
-                raise
-            self._resource.hand_over(HandOver(event["CrHelperData"]["deadline"], _carried(event)))
-            return str(event["Table"])
-
-    def _removed(
-        self, event: dict[str, Any], declaration: Declaration, goal: Goal, until: float, started: float
-    ) -> str:
-        table = goal.schema.table_name
-        delete = declaration.removal_policy == "Delete"
-        outcome = self._provisioner(lambda: True).remove(goal, delete=delete, deadline=until)
-        deadline = started + declaration.timeout
-        if not outcome.done and self._clock() < deadline:
-            self._resource.PhysicalResourceId = table
-            self._resource.hand_over(HandOver(deadline, {"started": started}))
-            return table
-        if not outcome.done:
-            raise TableNotReady(f"{table} could not be deleted in time: {outcome.waiting_for}.", "Delete again.")
-        # The id that CloudFormation knows goes back unchanged, also where it made one up.
-        return str(event.get("PhysicalResourceId") or table)
-
-    # -------------------------------------------------------------- reading the event
-
-    def _still_ours(self, event: dict[str, Any]) -> bool:
-        """Whether a poll's rule is still that of its request: a later one replaces it, an answered one removes it."""
-        mine = (event["RequestId"], "detached" if event.get("Detached") else "poll")
-        return self._resource.rule_owner(event, event["Table"]) == mine
-
-    def _goal(self, event: dict[str, Any]) -> tuple[Declaration, Goal]:
-        declaration = self._declaration(event, event["ResourceProperties"])
-        former = None
-        if event["RequestType"] == "Update":
-            try:
-                former = self._declaration(event, event.get("OldResourceProperties"))
-            except InvalidSchema:
-                former = None  # what could not be declared ruled nothing
-        same = former is not None and former.schema.table_name == declaration.schema.table_name
-        return declaration, Goal(
-            schema=declaration.schema,
-            former=former.schema if former and same else None,
-            owner=Owner(event["StackId"], event["LogicalResourceId"]),
-            existing=declaration.existing,
-            detached=declaration.wait_for_indexes == "Detached",
-            former_detached=bool(former and former.wait_for_indexes == "Detached"),
+            declaration = self._declarer(event).read(event["ResourceProperties"])
+            if event["RequestType"] != "Delete":
+                check_switches(event["ResourceProperties"], declaration.schema.table_name, self._switches)
+        except InvalidSchema as error:
+            refusal = str(error)
+        table = declaration.schema.table_name if declaration else ""
+        delivery = Delivery(
+            stack_id=event["StackId"],
+            logical_id=event["LogicalResourceId"],
+            request_id=event["RequestId"],
+            type=event["RequestType"],
+            table=table or _first_id(event),
+            url=event["ResponseURL"],
+            properties=event["ResourceProperties"],
+            former=event.get("OldResourceProperties"),
+            physical_id=event.get("PhysicalResourceId", ""),
+            signed=signed_at(event["ResponseURL"]),
+            take_over=lambda owner: may_take(declaration, self._declarer(event), self._switches, owner),
+            refusal=refusal,
         )
 
-    def _declaration(self, event: dict[str, Any], properties: Any) -> Declaration:
-        stack, logical = event["StackId"], event["LogicalResourceId"]
-        read = read_properties(properties, name_prefix=self._prefix, stack_id=stack, logical_id=logical)
-        known = event.get("Table") or event.get("PhysicalResourceId") or ""
-        if not read.named and known.endswith(generated_suffix(read.schema, stack, logical)):
-            # A generated name stays while key and local indexes do, also where the prefix was changed.
-            read = structs.replace(read, schema=structs.replace(read.schema, table_name=known))
-        return read
+        def answer(status: str, reason: str) -> str:
+            if status == "FAILED":
+                self._api.log(reason, level="ERROR", table=table, failed=True)
+            attributes = {"TableName": table, "Arn": "", "StreamArn": "", "Status": "EXISTS"}
+            return body(event, status, _physical_id(event, table), reason=reason, data=attributes)
+
+        try:
+            begun = self._ledger.begin(delivery, answer)
+        except LedgerFailed as error:
+            return self._without_ledger(error, event, declaration)
+        if isinstance(begun, Ended):
+            return Nothing()
+        if isinstance(begun, Superseded):
+            return Done(
+                answer("FAILED", "SUPERSEDED: a later request of this resource is there."), event["ResponseURL"]
+            )
+        if isinstance(begun, Replay):
+            url = event["ResponseURL"]
+            return self._replayed(begun, resource_key(delivery.stack_id, delivery.logical_id), url, function_arn)
+        return Claimed(event, begun, False, function_arn)
+
+    def resume(self, key: str, request_id: str, function_arn: str, seconds: float) -> Claimed | Reaction:
+        """A poll of a request. Raises `LedgerFailed`: the next poll tries again."""
+        self._ledger.until = self._clock() + min(seconds - LAMBDA_MARGIN / 2, POLL_SECONDS + 5)
+        begun = self._ledger.resume(key, request_id)
+        if isinstance(begun, Ended):
+            return Nothing()
+        if isinstance(begun, Replay):
+            return self._replayed(begun, key, begun.request.url, function_arn)
+        request = begun.request
+        stack_id, logical_id = resource_of(key)
+        event = {
+            "RequestType": request.type,
+            "StackId": stack_id,
+            "RequestId": request.id,
+            "LogicalResourceId": logical_id,
+            "ResponseURL": request.url,
+            "ResourceProperties": begun.properties,
+            **({"PhysicalResourceId": request.physical} if request.physical else {}),
+        }
+        return Claimed(event, begun, True, function_arn)
+
+    def _replayed(self, replay: Replay, key: str, url: str, function_arn: str) -> Reaction:
+        request = replay.request
+        if request.left != "unsent":
+            return Done(request.answer, url)
+        self._rule.put(key, request.id, request.table, function_arn)
+        return Done(request.answer, url, lambda: self._ledger.note(key, request.id, left="sent", url=""))
+
+    def _without_ledger(self, failed: LedgerFailed, event: dict[str, Any], declaration: Declaration | None) -> Reaction:
+        """The ledger will not come back by itself, and without it nothing is written. A table that stays anyway does
+        not keep its stack from being deleted."""
+        if failed.passing:
+            raise failed
+        keeps = event["RequestType"] == "Delete" and (not declaration or declaration.removal_policy == "Retain")
+        reason = f"{failed.error} The provisioner's memory cannot be used; nothing was changed."
+        self._api.log(reason, level="ERROR", failed=not keeps)
+        table = declaration.schema.table_name if declaration else _first_id(event)
+        status = "SUCCESS" if keeps else "FAILED"
+        return Done(body(event, status, _physical_id(event, table), reason=reason), event["ResponseURL"])
+
+    # -------------------------------------------------------------- the work
+
+    def work(self, claimed: Claimed, seconds: float) -> Reaction:
+        """As far as `seconds`, the time that is left of this invocation, and the request's own limits allow."""
+        hold = claimed.hold
+        try:
+            return self._work(claimed, self._clock() + seconds - LAMBDA_MARGIN)
+        except Fenced as fenced:
+            return self._fenced(claimed, fenced.why)
+        except LedgerFailed as error:
+            if error.passing or hold.request.left == "sent":
+                raise
+            return self._ledger_lost(claimed, error)
+
+    def _ledger_lost(self, claimed: Claimed, failed: LedgerFailed) -> Reaction:
+        """The ledger takes no more: the answer is recorded if that is still possible, and sent in any case."""
+        reason = f"{failed.error} What was begun stays as it is; deploy again once the provisioner can use its memory."
+        try:
+            return self._refused(claimed, reason)
+        except (LedgerFailed, Fenced):
+            status = "SUCCESS" if claimed.hold.way_back else "FAILED"
+            return Done(self._body(claimed, status, reason), claimed.hold.request.url)
+
+    def _work(self, claimed: Claimed, end: float) -> Reaction:
+        hold = claimed.hold
+        try:
+            if hold.request.type == "Delete":
+                return self._remove(claimed, end)
+            return self._converge(claimed, end)
+        except (Throttled, ServiceUnavailable) as error:
+            # A minute of faults ends a first invocation, which may be set up wrongly. What has got this far goes on.
+            if claimed.is_poll and self._clock() < self._deadline(claimed):
+                return GoesOn()
+            return self._refused(claimed, str(error))
+        except SentinelError as error:
+            return self._refused(claimed, str(error))
+        except (Fenced, LedgerFailed):
+            raise
+        except Exception as error:
+            return self._refused(claimed, internal_error(error))
+
+    def _converge(self, claimed: Claimed, end: float) -> Reaction:
+        """Create and Update: goes on from where the table stands."""
+        hold, now = claimed.hold, self._clock()
+        after_answer = hold.request.left == "sent"
+        declarer = self._declarer(claimed.event, hold.request.table)
+        goal = make_goal(
+            declarer.read(hold.properties),
+            declarer,
+            self._switches,
+            former=hold.former,
+            applied=hold.applied,
+            is_create=hold.request.type == "Create",
+            way_back=hold.way_back,
+            after_answer=after_answer,
+        )
+        deadline = self._deadline(claimed)
+        until = min(now + (POLL_SECONDS if claimed.is_poll else self._inline), deadline, end)
+        run = Run(self._api, goal, hold=hold, waiting=(hold.request.waiting, hold.request.since))
+        outcome = run.until(until, stop_at_builds=goal.detached and not after_answer)
+        table, now = goal.schema.table_name, self._clock()
+        if after_answer:
+            if outcome.done and not outcome.put_off:
+                return self._finished(claimed)
+            if now >= deadline:
+                raise TableNotReady(f"{table}: what was left to do has not ended in a day: {outcome.waiting_for}.")
+            self._api.log(f"{table}: goes on after the answer", table=table, detached="going on")
+            return self._goes_on(claimed, outcome)
+        if outcome.done and not outcome.put_off:
+            return self._succeeded(claimed, outcome)
+        if outcome.done or outcome.detachable or (now >= deadline and goal.way_back):
+            return self._succeeded(claimed, outcome, left=True)
+        if now < deadline:
+            return self._goes_on(claimed, outcome)
+        raise outcome.error or _too_late(table, outcome, now - hold.request.began, now - (outcome.waiting_since or now))
+
+    def _remove(self, claimed: Claimed, end: float) -> Reaction:
+        hold, now = claimed.hold, self._clock()
+        declaration = self._declarer(claimed.event, hold.request.table).read(hold.properties)
+        deadline = self._deadline(claimed)
+        until = min(now + (POLL_SECONDS if claimed.is_poll else self._inline), deadline, end)
+        table = hold.request.table
+        label = mark_of(*resource_of(hold.key))
+        outcome = Removal(self._api, table, label, hold).until(until, delete=declaration.removal_policy == "Delete")
+        if outcome.done:
+            return self._recorded(claimed, self._body(claimed, "SUCCESS"))
+        if self._clock() < deadline:
+            return self._goes_on(claimed, outcome)
+        raise TableNotReady(f"{table} could not be deleted in time: {outcome.waiting_for}.", "Delete again.")
+
+    # -------------------------------------------------------------- the ends
+
+    def _succeeded(self, claimed: Claimed, outcome: Outcome, *, left: bool = False) -> Reaction:
+        found = outcome.table
+        attributes = {
+            "TableName": claimed.hold.request.table,
+            "Arn": found.arn if found else "",
+            "StreamArn": found.stream_arn if found else "",
+            "Status": outcome.status,
+        }
+        answer = self._body(claimed, "SUCCESS", data=attributes)
+        if left:
+            try:
+                self._put_rule(claimed, "after the answer")
+            except SentinelError as error:
+                if not claimed.hold.way_back:
+                    raise
+                self._api.log(
+                    f"what is left will not be done: {error}", level="ERROR", table=claimed.hold.request.table
+                )
+                left = False
+        return self._recorded(claimed, answer, left=left, indexes=outcome.indexes)
+
+    def _goes_on(self, claimed: Claimed, outcome: Outcome) -> Reaction:
+        self._put_rule(claimed, "until the table is as declared")
+        claimed.hold.waits_for(outcome.waiting_for, outcome.waiting_since or self._clock())
+        return GoesOn()
+
+    def _put_rule(self, claimed: Claimed, until: str) -> None:
+        if claimed.is_poll:
+            return  # it is what made this poll
+        request = claimed.hold.request
+        self._rule.put(claimed.hold.key, request.id, request.table, claimed.function_arn)
+        self._api.log(
+            f"{request.table}: goes on by polls, one a minute, {until}", table=request.table, handed_over=until
+        )
+
+    def _refused(self, claimed: Claimed, reason: str) -> Reaction:
+        hold = claimed.hold
+        if hold.request.left == "sent":
+            self._api.log(reason, level="ERROR", table=hold.request.table, detached="FAILED")
+            return self._finished(claimed)
+        if hold.way_back:
+            # A rollback that is refused leaves the stack stuck. What could not be restored is for people.
+            self._api.log(f"rolled back, but not all: {reason}", level="ERROR", table=hold.request.table, left_out=True)
+            return self._recorded(claimed, self._body(claimed, "SUCCESS", data=self._unseen(claimed)))
+        self._api.log(reason, level="ERROR", table=hold.request.table, failed=True)
+        return self._recorded(claimed, self._body(claimed, "FAILED", reason))
+
+    def _unseen(self, claimed: Claimed) -> dict[str, str]:
+        return {"TableName": claimed.hold.request.table, "Arn": "", "StreamArn": "", "Status": claimed.hold.status}
+
+    def _finished(self, claimed: Claimed) -> Reaction:
+        claimed.hold.finished()
+        return Nothing()
+
+    def _fenced(self, claimed: Claimed, why: str) -> Reaction:
+        hold = claimed.hold
+        self._api.log(f"{hold.request.table}: this worker stops, its request is {why}", table=hold.request.table)
+        if why == "superseded" and hold.request.left != "sent":
+            reason = "SUPERSEDED: a later request of this resource is there."
+            return Done(self._body(claimed, "FAILED", reason), hold.request.url)
+        if why == "taken":
+            if hold.request.left == "sent":
+                return self._finished(claimed)
+            ends_well = hold.way_back or hold.request.type == "Delete"
+            reason = f"TABLE_CONFLICT: {hold.request.table} was taken over by another resource."
+            return self._recorded(claimed, self._body(claimed, "SUCCESS" if ends_well else "FAILED", reason))
+        if why == "missing":
+            # The ledger was emptied meanwhile: Lambda delivers the event again, and it begins anew.
+            raise ServiceUnavailable("The provisioner's memory has lost this request.", "It is tried again.")
+        return Nothing()
+
+    def _recorded(
+        self, claimed: Claimed, answer: str, *, left: bool = False, indexes: frozenset[str] | None = None
+    ) -> Reaction:
+        hold = claimed.hold
+        url = hold.request.url
+        answer = hold.record(answer, left=left, keeps_url=claimed.is_poll or left, indexes=indexes)
+        return Done(answer, url, hold.sent if left else None)
+
+    def _body(self, claimed: Claimed, status: str, reason: str = "", data: dict[str, str] | None = None) -> str:
+        return body(
+            claimed.event, status, _physical_id(claimed.event, claimed.hold.request.table), reason=reason, data=data
+        )
+
+    # -------------------------------------------------------------- reading what is declared
+
+    def _deadline(self, claimed: Claimed) -> float:
+        request = claimed.hold.request
+        if request.left == "sent":
+            return request.ended + DETACHED_SECONDS
+        try:
+            return request.began + self._declarer(claimed.event).read(claimed.hold.properties).timeout
+        except InvalidSchema:
+            return request.began
+
+    def _declarer(self, event: dict[str, Any], table: str = "") -> Declarer:
+        known = table or event.get("PhysicalResourceId") or ""
+        return Declarer(self._prefix, event["StackId"], event["LogicalResourceId"], known)
 
 
 def _first_id(event: dict[str, Any]) -> str:
-    """The id to answer with before the properties are read: on an update it never changes by accident."""
+    """The id to answer with where the properties cannot be read: on an update it never changes by accident."""
     properties = event["ResourceProperties"]
     name = properties.get("TableName") if isinstance(properties, dict) else None
     return str(event.get("PhysicalResourceId") or (name if isinstance(name, str) and NAME.fullmatch(name) else ""))
 
 
-def _carried(event: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in event["CrHelperData"].items() if key != "deadline"}
-
-
-def _attributes(table: str, outcome: Outcome) -> dict[str, str]:
-    found = outcome.table
-    return {
-        "TableName": table,
-        "Arn": found.arn if found else "",
-        "StreamArn": found.stream_arn if found else "",
-        "Status": outcome.status,
-    }
-
-
-def _settings_left(goal: Goal, outcome: Outcome) -> bool:
-    """Whether something that the polls do not carry may still have to be set."""
-    if outcome.settled:
-        return False
-    for schema in (goal.schema, goal.former):
-        # CreateTable itself gives tags and the table's policy.
-        given = schema is goal.schema and outcome.status == "CREATED"
-        if schema and (
-            schema.insights
-            or schema.kinesis
-            or (schema.stream and (schema.stream.policy or schema.stream.tags))
-            or (not given and (schema.tags or schema.resource_policy))
-        ):
-            return True
-    return False
+def _physical_id(event: dict[str, Any], table: str) -> str:
+    """A table's name is its id. A Delete gets back what CloudFormation knows, also where it made that up."""
+    if event["RequestType"] == "Delete":
+        return str(event.get("PhysicalResourceId") or table)
+    return table or _first_id(event)
 
 
 def _too_late(table: str, outcome: Outcome, lasted: float, waited: float) -> TableNotReady:

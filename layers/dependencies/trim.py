@@ -25,7 +25,12 @@ from pathlib import Path
 from typing import Any
 
 # Service → API version. Functions name no other.
-SERVICES = {"dynamodb": "2012-08-10", "events": "2015-10-07", "kms": "2014-11-01"}
+SERVICES = {
+    "application-autoscaling": "2016-02-06",
+    "dynamodb": "2012-08-10",
+    "events": "2015-10-07",
+    "kms": "2014-11-01",
+}
 DATA = ("endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json")
 # AWS signs its endpoints by Amazon Trust Services, whose chains may end at Starfield's roots; some endpoints (China's
 # among them) had certificates of DigiCert.

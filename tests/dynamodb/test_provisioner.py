@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import itertools
 import time
+import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from provisioning import Properties, declare, goal, index
+from msgspec import structs
+from provisioning import OWNER, Properties, declare, goal, index
 from sentinel.errors import TableConflict
-from sentinel.provisioner import Run, TableProvisioner
+from sentinel.ledger import Delivery, Hold, Ledger
+from sentinel.properties import read_properties
+from sentinel.provisioner import TableProvisioner
+from sentinel.removal import Removal
+from sentinel.run import Run
 
 if TYPE_CHECKING:
     from engines import DynamoDBLocal
     from mypy_boto3_dynamodb import DynamoDBClient
+    from sentinel.ledger_items import RequestType
 
 TTL: Properties = {"TimeToLiveSpecification": {"AttributeName": "ttl", "Enabled": True}}
 numbers = itertools.count()
@@ -24,15 +32,49 @@ def name() -> str:
     return f"provisioned-{next(numbers)}"
 
 
+def ledger_on(client: DynamoDBClient) -> Ledger:
+    """A ledger beside the tables, as the template declares it."""
+    with suppress(client.exceptions.ResourceInUseException):
+        client.create_table(
+            TableName="ledger",
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    return Ledger(client, "ledger")
+
+
+def claim(ledger: Ledger, properties: Properties, former: Properties | None, kind: RequestType | None = None) -> Hold:
+    """The claim of a new request of a resource named after the table."""
+    table = properties["TableName"]
+    delivery = Delivery(
+        stack_id=OWNER.stack_id,
+        logical_id=table,
+        request_id=str(uuid.uuid4()),
+        type=kind or ("Update" if former else "Create"),
+        table=table,
+        url="",
+        properties=properties,
+        former=former,
+    )
+    hold = ledger.begin(delivery, lambda status, reason: f"{status} {reason}")
+    assert isinstance(hold, Hold)
+    return hold
+
+
 def deploy(client: DynamoDBClient, properties: Properties, former: Properties | None = None) -> tuple[str, list[str]]:
     """Converges; gives the status, and the targets of the writes, which are those of the plan."""
-    provisioner = TableProvisioner(client, tell=lambda *_, **__: None)
-    planned = [(step["action"], step["target"]) for step in provisioner.plan_for(goal(properties, former)).steps]
-    run = Run(provisioner, goal(properties, former))
+    provisioner = TableProvisioner(client, log=lambda *_, **__: None)
+    ledger = ledger_on(client)
+    hold = claim(ledger, properties, former)
+    made = structs.replace(goal(properties, former), built=frozenset(hold.name.built), known=bool(former))
+    planned = [(s["action"], s["target"]) for s in provisioner.plan_for(made, name=hold.name).steps]
+    run = Run(provisioner, goal(properties, former), hold=hold)
     outcome = run.until(time.time() + 300)
     assert outcome.done, outcome.waiting_for
     assert [(step.action, step.target) for step in run.written] == planned
-    again = Run(provisioner, goal(properties, former))
+    hold.record('{"Status": "SUCCESS"}', indexes=outcome.indexes)
+    again = Run(provisioner, goal(properties, former), hold=claim(ledger, properties, former))
     assert again.until(time.time() + 30).status == "EXISTS"
     assert again.written == []
     return outcome.status, [target for _, target in planned]
@@ -95,8 +137,18 @@ def test_what_this_engine_does_not_know_is_an_error_that_names_it(
         Run(TableProvisioner(dynamodb), goal(declare(TableName=name, **declared))).until(time.time() + 20)
 
 
-def test_nothing_is_deleted_where_no_tag_says_whose_it_is(dynamodb: DynamoDBClient, name: str) -> None:
+def test_nothing_is_deleted_that_the_ledger_does_not_say_we_made(dynamodb: DynamoDBClient, name: str) -> None:
+    provisioner = TableProvisioner(dynamodb)
+    provisioner.create(read_properties(declare(TableName=name)).schema)
+    ledger = ledger_on(dynamodb)
     deploy(dynamodb, declare(TableName=name))
-    removed = TableProvisioner(dynamodb).remove(goal(declare(TableName=name)), delete=True, deadline=time.time() + 20)
-    assert removed.status == "RETAINED"
-    assert TableProvisioner(dynamodb).table_status(name) == "ACTIVE"
+    hold = claim(ledger, declare(TableName=name), None, "Delete")
+    assert Removal(provisioner, name, OWNER.mark, hold).until(time.time() + 20, delete=True).status == "RETAINED"
+    assert provisioner.table_status(name) == "ACTIVE"
+
+
+def test_a_table_of_ours_is_deleted_though_this_engine_shows_no_table_id(dynamodb: DynamoDBClient, name: str) -> None:
+    deploy(dynamodb, declare(TableName=name))
+    hold = claim(ledger_on(dynamodb), declare(TableName=name), None, "Delete")
+    removed = Removal(TableProvisioner(dynamodb), name, OWNER.mark, hold).until(time.time() + 20, delete=True)
+    assert removed.status == "DELETED"

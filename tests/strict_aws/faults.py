@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class ServiceError(Exception):
     """An error answer: AWS's code, its message and the HTTP status."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(self, code: str, message: str, status: int = 400, more: dict[str, Any] | None = None) -> None:
         super().__init__(f"{code}: {message}")
-        self.code, self.message, self.status = code, message, status
+        self.code, self.message, self.status, self.more = code, message, status, more or {}
 
 
 @dataclass
@@ -39,12 +39,14 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        """Whether it asks AWS to change something; CloudFormation's answers are no such thing."""
-        return self.service != "cloudformation" and not self.operation.startswith(("Describe", "List", "Get"))
+        """Whether it asks AWS to change something; CloudFormation's answers and the ledger are no such thing."""
+        return self.service not in ("cloudformation", "ledger") and not self.operation.startswith(
+            ("Describe", "List", "Get")
+        )
 
     @property
     def name(self) -> str:
-        """As IAM names the action: `dynamodb:UpdateTable`."""
+        """As IAM names the action: `dynamodb:UpdateTable`; the ledger's are named with it."""
         return f"{self.service}:{self.operation}"
 
 

@@ -24,7 +24,9 @@ from fake_clock import Clock
 
 from strict_aws.eventbridge import RuleModel
 from strict_aws.faults import Call, Faults, ServiceError, denied
+from strict_aws.items import OPERATIONS, ItemModel
 from strict_aws.kms import KeyModel
+from strict_aws.scaling import ScalingModel
 from strict_aws.state import Timing
 from strict_aws.tables import TableModel
 
@@ -64,7 +66,8 @@ class Journal(list[Call]):
 
 
 class FakeAWS:
-    """A region. `tables`, `rules` and `keys` are its services, `clock` its time, `faults` what goes wrong for us.
+    """A region. `tables`, `ledger`, `rules`, `keys` and `scaling` are its services, `clock` its time, `faults` what
+    goes wrong for us.
 
     A call takes `call_seconds` on the clock, so that two processes interleave at their calls. `unknown` holds the
     operations that this endpoint does not know, as local engines do not know all. Until `rights_at` IAM does not know
@@ -93,7 +96,15 @@ class FakeAWS:
         self.keys = KeyModel(self.arn)
         self.tables = TableModel(self.clock, timing or Timing(), self.arn, self.keys)
         self.rules = RuleModel(self.clock, self.arn)
-        self._services: dict[str, Any] = {"dynamodb": self.tables, "events": self.rules, "kms": self.keys}
+        self.ledger = ItemModel()
+        self.scaling = ScalingModel()
+        self._services: dict[str, Any] = {
+            "dynamodb": self.tables,
+            "ledger": self.ledger,
+            "events": self.rules,
+            "kms": self.keys,
+            "application-autoscaling": self.scaling,
+        }
         self._lock = threading.RLock()
         self._clients: dict[tuple[Any, ...], Any] = {}
 
@@ -150,6 +161,8 @@ class FakeAWS:
     def _send(self, service: str, operation: str, request: Any, model: ServiceModel, actor: str) -> AWSResponse:
         self.clock.sleep(self.call_seconds)
         with self._lock:
+            # Items are the ledger's alone here: a service of its own in the journal.
+            service = "ledger" if operation in OPERATIONS else service
             call = Call(service, operation, json.loads(request.body or b"{}"), actor, self.clock())
             self.journal.append(call)
             fault = self.faults.of(call) if actor == US else None
@@ -162,7 +175,9 @@ class FakeAWS:
                     raise fault.raised(call)
             except ServiceError as error:
                 call.error = error.code
-                return _response(request.url, error.status, {"__type": error.code, "message": error.message})
+                return _response(
+                    request.url, error.status, {"__type": error.code, "message": error.message, **error.more}
+                )
             except BaseException as error:
                 call.error = type(error).__name__
                 raise

@@ -200,7 +200,7 @@ def poller(aws: FakeAWS, minutes: int, seconds: float = 1.0) -> CloudFormation:
         aws.clock.sleep(seconds)
         if "Poll" not in event:
             events.put_rule(Name="poll", ScheduleExpression="rate(1 minute)")
-            arn, text = context.invoked_function_arn, json.dumps(event | {"Poll": True})
+            arn, text = f"{context.invoked_function_arn}:polls", json.dumps(event | {"Poll": True})
             events.put_targets(Rule="poll", Targets=[{"Id": "1", "Arn": arn, "Input": text}])
         elif aws.rules.rules["poll"].fired >= minutes:
             made.receive(event[URL], json.dumps(body(event)).encode())

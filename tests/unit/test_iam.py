@@ -29,6 +29,10 @@ RECORDS = ("RequestsRole", "ApprovalsRole", "BreakGlassRole", "SessionsRole")
 
 def resource_of(call: Call, roles: Roles) -> str:
     """The resource that IAM holds a call against, for a table `sentinel-orders`."""
+    if call.service == "ledger":
+        return roles.arn("dynamodb", "table/sentinel-ledger")
+    if call.service == "application-autoscaling":
+        return "*"
     if call.service == "kms":
         return roles.arn("kms", KEY)
     if call.service == "events":
@@ -37,6 +41,15 @@ def resource_of(call: Call, roles: Roles) -> str:
     table = named.split(":", 5)[-1].removeprefix("table/")
     index = f"/index/{call.params['IndexName']}" if "IndexName" in call.params else ""
     return roles.arn("dynamodb", f"table/sentinel-{table}{index}")
+
+
+def names(call: Call) -> set[str]:
+    """IAM's actions for a call: a transaction needs those of its writes."""
+    if call.service != "ledger":
+        return {call.name}
+    if call.operation != "TransactWriteItems":
+        return {f"dynamodb:{call.operation}"}
+    return {f"dynamodb:{kind}Item" for write in call.params["TransactItems"] for kind in write}
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +70,46 @@ def calls() -> list[Call]:
 @pytest.mark.parametrize("partition", REGIONS)
 def test_whatever_the_provisioner_calls_is_granted(calls: list[Call], partition: str, key: bool) -> None:
     roles = Roles(partition, key=key)
-    used = {(call.name, resource_of(call, roles)) for call in calls if key or call.service != "kms"}
+    used = {(name, resource_of(call, roles)) for call in calls if key or call.service != "kms" for name in names(call)}
     refused = {(a, r) for a, r in used if not roles.allows("TableProvisionerRole", a, r)}
     assert refused == set()
 
 
 @pytest.mark.parametrize("key", [False, True], ids=["DynamoDB's key", "customer key"])
 def test_nothing_is_granted_to_the_provisioner_that_it_never_calls(calls: list[Call], key: bool) -> None:
-    granted = Roles(key=key).granted("TableProvisionerRole", "dynamodb", "events", "kms", "kinesis", "iam")
-    assert granted - PASSED_ON == {call.name for call in calls if key or call.service != "kms"}
+    services = ("dynamodb", "events", "kms", "kinesis", "iam", "application-autoscaling")
+    granted = Roles(key=key).granted("TableProvisionerRole", *services)
+    assert granted - PASSED_ON == {name for call in calls if key or call.service != "kms" for name in names(call)}
+
+
+SWITCHES = {"HasResourcePolicies": "ResourcePolicy", "HasKinesisStreams": "Kinesis"}
+
+
+@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole"])
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_what_a_parameter_switches_off_is_no_right_any_more(role: str, switch: str) -> None:
+    services = ("dynamodb", "kinesis", "iam")
+    on, off = Roles().granted(role, *services), Roles(off=(switch,)).granted(role, *services)
+    gone = {action for action in on - off if action.startswith("dynamodb:")}
+    assert gone == {action for action in on if action.startswith("dynamodb:") and SWITCHES[switch] in action}
+    assert not [action for action in off if "kinesis:" in action] or switch != "HasKinesisStreams"
+
+
+def test_the_provisioner_cannot_change_its_own_memory_as_a_table(calls: list[Call]) -> None:
+    roles = Roles()
+    ledger = roles.arn("dynamodb", "table/sentinel-ledger")
+    writes = {call.name for call in calls if call.writes and call.service == "dynamodb"}
+    assert [name for name in writes if roles.allows("TableProvisionerRole", name, ledger)] == []
 
 
 def test_each_kind_of_resource_that_is_granted_was_used(calls: list[Call]) -> None:
     roles = Roles()
-    used = {(call.name, resource_of(call, roles)) for call in calls}
+    used = {(name, resource_of(call, roles)) for call in calls for name in names(call)}
     for kind in ("/index/", "/stream/"):
         granted = {
             action
             for statement in roles.statements("TableProvisionerRole")
+            if statement["Effect"] == "Allow"
             if any(kind in resource for resource in statement["Resource"])
             for action in statement["Action"]
         }
@@ -84,11 +119,14 @@ def test_each_kind_of_resource_that_is_granted_was_used(calls: list[Call]) -> No
 @pytest.mark.parametrize("key", [False, True], ids=["DynamoDB's key", "customer key"])
 def test_the_planner_may_do_what_the_provisioner_looks_at_and_cannot_write(calls: list[Call], key: bool) -> None:
     roles = Roles(key=key)
-    looks = {
-        call.name for call in calls if not call.writes and call.service != "events" and (key or call.service != "kms")
-    }
-    assert roles.granted("TablePlannerRole", "dynamodb", "kms", "events", "kinesis", "iam") == looks
+    looked = [call for call in calls if not call.writes and call.service not in ("events", "ledger")]
+    looks = {call.name for call in looked if key or call.service != "kms"}
+    services = ("dynamodb", "kms", "events", "kinesis", "iam", "application-autoscaling")
+    of_the_ledger = {"dynamodb:GetItem"} | ({"kms:Decrypt"} if key else set())
+    assert roles.granted("TablePlannerRole", *services) == looks | of_the_ledger
     for call in calls:
+        if call.service == "ledger":
+            continue
         allowed = roles.allows("TablePlannerRole", call.name, resource_of(call, roles))
         assert allowed == (call.name in looks)
 
@@ -103,14 +141,21 @@ def test_every_action_is_refused_on_what_is_not_its_own(calls: list[Call], role:
         roles.arn("kms", "key/0a1b2c3d-0000-4000-8000-00000000beef"),
     ]
     items = ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem"]
-    actions = {call.name for call in calls} | {f"dynamodb:{name}" for name in items} | {"kms:Decrypt"}
+    actions = (
+        {name for call in calls if call.service != "application-autoscaling" for name in names(call)}
+        | {f"dynamodb:{name}" for name in items}
+        | {"kms:Decrypt"}
+    )
     assert [(a, r) for a in sorted(actions) for r in foreign if roles.allows(role, a, r)] == []
 
 
 @pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *RECORDS])
 def test_no_resource_is_a_wildcard_but_the_traces(role: str) -> None:
     everywhere: list[dict[str, Any]] = [s for s in Roles(key=True).statements(role) if "*" in s["Resource"]]
-    assert [s["Action"] for s in everywhere] == [["xray:PutTelemetryRecords", "xray:PutTraceSegments"]]
+    without_resources = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+    if role not in RECORDS:
+        without_resources.add("application-autoscaling:DescribeScalableTargets")
+    assert {action for s in everywhere for action in s["Action"]} == without_resources
 
 
 @pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *RECORDS])
@@ -144,10 +189,12 @@ def test_a_customer_key_is_used_through_dynamodb_of_the_region_only(
     assert allowed(CallerAccount=roles.account) == set()
 
 
-def test_the_planner_cannot_use_the_key_at_all() -> None:
+def test_the_planner_can_read_the_ledger_by_the_key_and_use_it_for_nothing_else() -> None:
     roles = Roles(key=True)
     through = {"kms:ViaService": f"dynamodb.{roles.region}.amazonaws.com"}
-    assert not any(roles.allows("TablePlannerRole", each, roles.arn("kms", KEY), through) for each in ASKED_FOR_TABLES)
+    key = roles.arn("kms", KEY)
+    allowed = [each for each in ASKED_FOR_TABLES if roles.allows("TablePlannerRole", each, key, through)]
+    assert allowed == ["kms:Decrypt"]
 
 
 @pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *RECORDS])

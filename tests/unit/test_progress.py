@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from sentinel.plan import Goal
-from sentinel.provisioner import Run, TableProvisioner, progress
+from sentinel.provisioner import TableProvisioner
+from sentinel.run import Run, progress
 from sentinel.schema import approval_table_schema
 from sentinel.table import read_table
 
@@ -82,7 +83,7 @@ def told(ready: float, *, waiting: tuple[str, float] = ("", 0.0)) -> list[str]:
     client: Any = SlowIndex(ready)
     lines: list[str] = []
     provisioner = TableProvisioner(
-        client, clock=lambda: client.now, sleep=client.sleep, tell=lambda text, **_: lines.append(text)
+        client, clock=lambda: client.now, sleep=client.sleep, log=lambda text, **_: lines.append(text)
     )
     assert Run(provisioner, GOAL, waiting=waiting).until(1000.0).done
     return lines

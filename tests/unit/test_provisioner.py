@@ -18,7 +18,9 @@ from sentinel.errors import (
     TableNotFound,
     Throttled,
 )
-from sentinel.provisioner import Run, TableProvisioner
+from sentinel.ledger import Fenced
+from sentinel.provisioner import TableProvisioner
+from sentinel.run import Run
 from sentinel.schema import TableSchema, approval_table_schema, create_table_input
 from strict_aws.faults import ServiceError
 from strict_aws.state import Timing
@@ -332,7 +334,7 @@ def test_an_operation_that_a_local_endpoint_does_not_know_is_skipped_where_undec
             aws.client(endpoint="http://127.0.0.1:8000"),
             clock=aws.clock,
             sleep=aws.clock.sleep,
-            tell=lambda *_, **__: None,
+            log=lambda *_, **__: None,
         )
         assert Run(local, goal(declare(index("gsi-team")))).until(aws.clock() + 100).status == "CREATED"
         plan = local.plan_for(goal(declare(index("gsi-team"), Tags=[{"Key": "a", "Value": "b"}], **PITR)))
@@ -398,12 +400,13 @@ def test_log_lines_name_steps_and_never_values(aws: World) -> None:
 
 
 def test_a_run_stops_before_a_write_when_a_later_request_took_over(aws: World) -> None:
-    run = Run(aws.provisioner(still_ours=lambda: False), goal(declare()))
-    outcome = run.until(aws.clock() + 100)
-    assert (outcome.done, outcome.taken_over) == (False, True)
+    hold = aws.hold(declare(), None, OWNER)
+    aws.hold(declare(**PITR), declare(), OWNER)
+    with pytest.raises(Fenced, match="superseded"):
+        Run(aws.provisioner(), goal(declare()), hold=hold).until(aws.clock() + 100)
     assert written(aws.journal) == []
 
 
 def test_the_owner_is_marked_in_the_creation_itself(aws: World) -> None:
     aws.deploy(declare())
-    assert aws.journal.of("CreateTable")[0].params["Tags"] == [{"Key": "sentinel:created-by", "Value": OWNER.mark}]
+    assert aws.journal.of("CreateTable")[0].params["Tags"] == [{"Key": "sentinel:managed-by", "Value": OWNER.mark}]

@@ -31,6 +31,7 @@ CONTEXT = SimpleNamespace(
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "SENTINEL_TABLE_PREFIX": "sentinel-",
+    "SENTINEL_LEDGER": "sentinel-ledger",
     "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
     "POWERTOOLS_SERVICE_NAME": "sentinel",
 }
@@ -52,7 +53,14 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL_DYNAMODB", raising=False)
     with mock_aws():
-        yield boto3.client("dynamodb")
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName=ENVIRONMENT["SENTINEL_LEDGER"],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
 
 
 @pytest.fixture
@@ -173,7 +181,7 @@ def test_a_plan_of_a_create_says_what_it_assumes(planner: Function) -> None:
         "unmanaged": [],
         "assumes": [
             "a Create: give old_properties to plan an Update",
-            "no owner: give stack_id and logical_id to see conflicts of ownership and the owner's tags",
+            "no owner: give stack_id and logical_id to see conflicts of ownership and the owner's label",
         ],
         "summary": "+ table orders  id (S)  PAY_PER_REQUEST\n+ gsi-team  team, created_at  ALL\n+ ttl  ttl",
     }
@@ -191,8 +199,7 @@ def test_a_plan_of_an_update_is_a_diff(planner: Function, provisioner: Function)
         }
     )
     assert plan["summary"].splitlines() == [
-        "+ owner  this resource",
-        "~ claims on indexes",
+        "+ label  stack shop, resource Orders",
         "- ttl  ttl",
         "+ gsi-user  user, created_at  ALL",
         "~ deletion protection  on → off",
@@ -234,11 +241,11 @@ def test_the_provisioner_takes_cloudformations_events(aws: Any, capsys: pytest.C
     module = load("table_provisioner")
     sent: list[dict[str, Any]] = []
 
-    def send(_: str, body: bytes) -> int:
+    def send(_: str, body: bytes, **__: object) -> int:
         sent.append(json.loads(body))
         return 200
 
-    module.resource._sender = send
+    module.PARTS.resource._sender = send
     host = "https://cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com"
     event = {
         "RequestType": "Create",

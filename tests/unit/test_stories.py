@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from provisioner_function import Deployment
-from provisioning import Properties, declare, index, written
-from sentinel.ownership import CREATED_BY, Owner
+from provisioning import Owner, Properties, declare, index, written
+from sentinel.ledger import resource_key
 from strict_aws.state import DAY, HOUR, Timing
 
 if TYPE_CHECKING:
@@ -258,9 +258,10 @@ class Stories(RuleBasedStateMachine):
             self.aws.assert_converged(properties, properties, self.owner)
 
     def created_by(self) -> Owner | None:
-        """Who made the table, as its tags tell."""
-        tags = self.aws.table()["Tags"] if self.there else {}
-        return self.owner if tags.get(CREATED_BY) == self.owner.mark else None
+        """Who made the table, as the ledger has it."""
+        name = self.aws.ledger_of().read_table(TABLE) if self.there else None
+        made = name is not None and name.created and name.table_id == self.aws.table()["Table"]["TableId"]
+        return self.owner if name and made and name.owner == resource_key(*self.owner) else None
 
     def protected(self) -> bool:
         return bool(self.aws.table()["Table"].get("DeletionProtectionEnabled"))

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = Path(botocore.__file__).parents[1]
 PACKAGES = ["aws_lambda_powertools", "boto3", "botocore", "crhelper", "dateutil", "jmespath", "msgspec", "s3transfer"]
 PACKAGES += ["urllib3", "six.py", "typing_extensions.py"]
-SERVICES = ("dynamodb", "events", "kms")
+SERVICES = ("application-autoscaling", "dynamodb", "events", "kms")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_botocore_without_amazons_authorities_stops_the_build(tmp_path: Path) 
 
 def test_the_services_that_the_code_names_are_there() -> None:
     sources = [*ROOT.glob("functions/*/*.py"), *ROOT.glob("layers/sentinel/sentinel/*.py")]
-    named = {name for file in sources for name in re.findall(r'client\(\s*"([a-z0-9]+)"', file.read_text())}
+    named = {name for file in sources for name in re.findall(r'client\(\s*"([a-z0-9-]+)"', file.read_text())}
     assert named <= set(SERVICES)
     assert "dynamodb" in named
 
@@ -98,6 +98,7 @@ def test_the_services_that_the_code_names_are_there() -> None:
 def test_each_function_starts_with_nothing_but_the_layers(layer: Path, function: str) -> None:
     path = [ROOT / "functions" / function, ROOT / "layers" / "sentinel", layer]
     env = {"PYTHONPATH": os.pathsep.join(map(str, path)), "AWS_REGION": "us-east-1", "SENTINEL_TABLE": "sentinel-x"}
+    env |= {"SENTINEL_LEDGER": "sentinel-ledger"}
     env |= {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_METRICS_NAMESPACE": "Sentinel"}
     # -S: without this environment's own packages.
     code = "import app, boto3; assert callable(app.handler); print(boto3.__file__)"

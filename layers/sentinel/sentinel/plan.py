@@ -18,19 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
-from sentinel.ownership import (
-    CREATED_BY,
-    INDEXES,
-    MANAGED_BY,
-    Owner,
-    built_by_us,
-    claimed,
-    claims,
-    describe_mark,
-    owner_of,
-    tags_of,
-    was_there_before,
-)
+from sentinel import former_version
+from sentinel.ownership import MANAGED_BY, describe_mark, label_of, tags_of
 from sentinel.schema import (
     BillingMode,
     Capacity,
@@ -53,9 +42,8 @@ from sentinel.schema import (
 from sentinel.table import NOT_SHOWN, STUCK, Hidden, Index, InsightsStatus, Table, same_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-MAX_INDEXES = 20
 # Stands for the ARN of a stream that a step before makes.
 NEW_STREAM = "the new stream"
 
@@ -63,16 +51,55 @@ NEW_STREAM = "the new stream"
 class Goal(Struct, frozen=True, kw_only=True):
     """What a run is to reach.
 
-    `former` is what the resource declared before (None: a Create), `former_detached` whether it
-    did so with Detached; `owner` is None for a direct invocation, which leaves no tags.
+    `traces` are the declarations that may have left something on this table, the newest first (empty: a Create);
+    `applied` is the last one that was reached. `label` is the mark of the resource (empty: a direct invocation, which
+    owns nothing); `managed_by` is the mark of another resource that manages the table, by the ledger. `built` are the
+    names of the indexes that this resource made; `known`: the table is known to be its own; `adopts`: the table comes
+    to it now, so its label is written whatever an old look may show; `may_take(mark)`: a table with another label may
+    be taken. With `way_back` nothing is refused: what cannot be restored is left out.
     """
 
     schema: TableSchema
-    former: TableSchema | None = None
-    owner: Owner | None = None
+    traces: tuple[TableSchema, ...] = ()
+    applied: TableSchema | None = None
+    label: str = ""
+    managed_by: str = ""
+    built: frozenset[str] = frozenset()
+    known: bool = False
+    adopts: bool = False
+    is_create: bool = True
+    may_take: Callable[[str], bool] = lambda _: False
     existing: str = "Adopt"
     detached: bool = False
-    former_detached: bool = False
+    formerly_detached: bool = False
+    way_back: bool = False
+
+    @property
+    def former(self) -> TableSchema | None:
+        """What any of the former declarations declared."""
+        return merged(self.traces)
+
+
+def merged(traces: tuple[TableSchema, ...]) -> TableSchema | None:
+    """One declaration that declares whatever any of them does; the newest wins."""
+    if len(traces) < 2:
+        return traces[0] if traces else None
+    newest, rest = traces[0], merged(traces[1:])
+    assert rest is not None
+    values: dict[str, Any] = {}
+    for name in newest.__struct_fields__:
+        now, before = getattr(newest, name), getattr(rest, name)
+        values[name] = before if now is None else now
+    names = {index.name for index in newest.global_secondary_indexes}
+    others = tuple(index for index in rest.global_secondary_indexes if index.name not in names)
+    values["global_secondary_indexes"] = (*newest.global_secondary_indexes, *others)
+    values["tags"] = rest.tags | newest.tags
+    if newest.stream and rest.stream:
+        stream = newest.stream
+        values["stream"] = structs.replace(
+            stream, tags=rest.stream.tags | stream.tags, policy=stream.policy or rest.stream.policy
+        )
+    return TableSchema(**values)
 
 
 class Phase(IntEnum):
@@ -110,6 +137,13 @@ class Step(Struct, frozen=True):
     phase: Phase
     params: dict[str, Any]
     cancels: bool = False
+    builds: tuple[str, ...] = ()
+
+    @property
+    def may_be_put_off(self) -> bool:
+        """The service takes only so many of these changes in a while, and refuses others until later."""
+        limited = ("BillingMode", "SSESpecification", "TableClass")
+        return self.action == "UpdateTimeToLive" or any(name in self.params for name in limited)
 
     @property
     def settles_at_once(self) -> bool:
@@ -154,12 +188,20 @@ class Step(Struct, frozen=True):
         return table.status == "ACTIVE" and not others and index is not None and index.backfilling is True
 
 
+class Conflict(Struct, frozen=True):
+    """Why something cannot be made as declared. `blocks` is the target of the steps that must not be taken then;
+    "*" means all of them, empty none."""
+
+    text: str
+    blocks: str = ""
+
+
 class Plan(Struct, frozen=True):
     """Steps in order; conflicts (nothing is written while there is one); what is left alone; and what is declared
     and was set, but does not work, so that only people can mend it."""
 
     steps: tuple[Step, ...]
-    conflicts: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     unmanaged: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 
@@ -174,26 +216,32 @@ def make_plan(goal: Goal, table: Table | None) -> Plan:
     if table is None:
         create = _create(goal)
         made = _as_created(goal.schema, create.params)
-        return Plan(_ordered(goal, [create, *_changes(structs.replace(goal, former=None), made)]))
+        return Plan(_ordered(goal, [create, *_changes(structs.replace(goal, traces=()), made)]))
     conflicts = tuple(dict.fromkeys(_conflicts(goal, table)))
     unmanaged, failed = tuple(_unmanaged(goal, table)), tuple(_failed(goal, table))
     return Plan(_ordered(goal, _changes(goal, table)), conflicts, unmanaged, failed)
 
 
-def may_be_stale(goal: Goal, table: Table) -> bool:
-    """Whether the look may be one from before the request that ended a moment ago, and of which this is the rollback.
+def not_of_this_update(goal: Goal, table: Table) -> tuple[set[tuple[str, str]], set[str]]:
+    """What the last applied declaration would meet as well: (action and target) of steps, and texts of conflicts.
 
-    Tags and policies are eventually consistent. Where the former declaration has others and nothing is to be changed
-    all the same, or where nobody claims an index that is to go, that is what an old look would tell.
+    Somebody else has changed the table since, so an update that does not touch these must not be refused for them.
     """
-    schema, former = goal.schema, goal.former
-    if former is None:
+    if goal.applied is None:
+        return set(), set()
+    same = make_plan(structs.replace(goal, schema=goal.applied), table)
+    return {(step.action, step.target) for step in same.steps}, {conflict.text for conflict in same.conflicts}
+
+
+def may_be_stale(goal: Goal, table: Table) -> bool:
+    """Whether the look may be one from before the latest request of this resource, which ended a moment ago.
+
+    Tags and policies are eventually consistent. Where that request declared others and nothing is to be changed all
+    the same, an old look may have shown what was there before it.
+    """
+    if not goal.traces:
         return False
-    if isinstance(table.tags, dict):
-        gone = {i.name for i in former.global_secondary_indexes} - {i.name for i in schema.global_secondary_indexes}
-        claims = claimed(table, gone)
-        if gone - claims.ours - claims.kept:
-            return True
+    schema, former = goal.schema, goal.traces[0]
     looks: list[tuple[str, Any, Any, Any]] = [
         ("tags", former.tags, schema.tags, table.tags),
         ("policy", former.resource_policy, schema.resource_policy, table.policy),
@@ -220,7 +268,7 @@ def _ttl_rename(before: str, now: str) -> str:
 
 def _ttl_may_follow(goal: Goal) -> bool:
     # A rollback of a detached rename is a rename too, and must not be refused.
-    return goal.detached or goal.former_detached
+    return goal.detached or goal.formerly_detached
 
 
 def _ordered(goal: Goal, steps: Iterable[Step]) -> tuple[Step, ...]:
@@ -239,15 +287,14 @@ def _ordered(goal: Goal, steps: Iterable[Step]) -> tuple[Step, ...]:
 def _create(goal: Goal) -> Step:
     schema = goal.schema
     tags = dict(schema.tags)
-    if goal.owner:
-        tags[CREATED_BY] = goal.owner.mark
-        if schema.global_secondary_indexes:
-            tags[INDEXES] = claims(index.name for index in schema.global_secondary_indexes)
+    if goal.label:
+        tags[MANAGED_BY] = goal.label
     params = create_table_input(structs.replace(schema, tags=tags))
     lines = [f"+ table {schema.table_name}  {_keys(schema.keys)}  {params['BillingMode']}"]
     lines += [f"+ {_index_line(index)}" for index in schema.global_secondary_indexes]
     lines += [f"+ {i.name}  {i.sort_key.name}  {i.projection.type}  (local)" for i in schema.local_secondary_indexes]
-    return Step("CreateTable", schema.table_name, "\n".join(lines), Phase.CREATE, params)
+    builds = tuple(index.name for index in schema.global_secondary_indexes)
+    return Step("CreateTable", schema.table_name, "\n".join(lines), Phase.CREATE, params, builds=builds)
 
 
 def _as_created(schema: TableSchema, params: dict[str, Any]) -> Table:
@@ -295,7 +342,23 @@ def _defaulted(maximum: Maximum | None) -> Maximum:
     return Maximum(-1 if found.read is None else found.read, -1 if found.write is None else found.write)
 
 
-def _conflicts(goal: Goal, table: Table) -> Iterator[str]:
+def _conflicts(goal: Goal, table: Table) -> Iterator[Conflict]:
+    yield from (Conflict(text, "*") for text in _stopping_conflicts(goal, table))
+    for index in _added(goal, table):
+        if index.name in table.indexes and not _may_rebuild(goal, index.name):
+            yield Conflict(
+                f"GlobalSecondaryIndexes: {index.name} is there with another key or projection, and this resource did"
+                " not build it; rebuilding would delete it: remove it first, or declare Existing: TakeOver",
+                index.name,
+            )
+    yield from map(Conflict, _partial_conflicts(goal, table))
+
+
+def _may_rebuild(goal: Goal, name: str) -> bool:
+    return name in goal.built or goal.existing == "TakeOver"
+
+
+def _stopping_conflicts(goal: Goal, table: Table) -> Iterator[str]:
     schema = goal.schema
     if table.status in STUCK:
         yield f"{table.name} is {table.status}. {STUCK[table.status]}"
@@ -311,10 +374,11 @@ def _conflicts(goal: Goal, table: Table) -> Iterator[str]:
             f" {_local(schema.local_secondary_indexes) or 'none'}; they are fixed at creation: give another TableName,"
             " or none, and a new table is made"
         )
+
+
+def _partial_conflicts(goal: Goal, table: Table) -> Iterator[str]:
+    schema = goal.schema
     kept = [i for i in table.indexes.values() if i.name not in _removed(goal, table) and i.status != "DELETING"]
-    total = {index.name for index in kept} | {index.name for index in schema.global_secondary_indexes}
-    if len(total) > MAX_INDEXES:
-        yield f"GlobalSecondaryIndexes: with those that are there already, {len(total)} are more than {MAX_INDEXES}"
     declared = schema.key_attributes()
     for index in kept:
         for key in (*index.partition_key, *index.sort_key):
@@ -327,19 +391,14 @@ def _conflicts(goal: Goal, table: Table) -> Iterator[str]:
     renamed = isinstance(ttl, TimeToLive) and ttl.enabled and schema.ttl_attribute not in (None, ttl.attribute)
     if isinstance(ttl, TimeToLive) and renamed and not _ttl_may_follow(goal):
         yield _ttl_rename(str(ttl.attribute), str(schema.ttl_attribute))
-    yield from _warm_conflicts(goal, table)
+    yield from _key_conflicts(table)
     yield from _not_shown(schema, table)
 
 
-def _warm_conflicts(goal: Goal, table: Table) -> Iterator[str]:
-    for place, declared, former, found in _holders(goal, table):
-        for unit in ("read", "write"):
-            want = getattr(declared.warm, unit, None)
-            is_now = getattr(found.warm, unit)
-            # DynamoDB raises it by itself as a table grows: an unchanged declaration must not fail for that.
-            changed = former is None or want != getattr(former.warm, unit, None)
-            if want is not None and is_now is not None and want < is_now and changed:
-                yield f"{place}WarmThroughput: {unit} can only be raised, it is {is_now} and {want} is declared"
+def _key_conflicts(table: Table) -> Iterator[str]:
+    for alias, arn in table.key_arns.items():
+        if not arn:
+            yield f"SSESpecification.KMSMasterKeyId: KMS has no {alias} in this account and region"
 
 
 def _not_shown(schema: TableSchema, table: Table) -> Iterator[str]:
@@ -381,17 +440,16 @@ def _not_shown(schema: TableSchema, table: Table) -> Iterator[str]:
 
 
 def _ownership_conflicts(goal: Goal, table: Table) -> Iterator[str]:
-    mark = owner_of(table)
-    if goal.owner is not None and mark == goal.owner.mark:
-        return
-    if mark and goal.owner is None:
-        return  # a direct invocation may look at it: that is for the run to refuse, once there is something to write
-    if mark and goal.existing != "TakeOver":
+    """A direct invocation (without a label) may look at a table that is managed: the run refuses, once there is
+    something to write."""
+    label = label_of(table)
+    other = goal.managed_by or (label if not goal.known and label != goal.label else "")
+    if goal.label and other and not goal.may_take(other):
         yield (
-            f"{table.name} is managed by {describe_mark(mark)}; remove it there with RemovalPolicy Retain, or say"
+            f"{table.name} is managed by {describe_mark(other)}; remove it there with RemovalPolicy Retain, or say"
             " Existing: TakeOver"
         )
-    elif goal.existing == "Fail" and goal.former is None:
+    elif goal.existing == "Fail" and goal.is_create and not goal.known:
         yield f"{table.name} is there already and Existing is Fail; say Adopt, or give another TableName"
 
 
@@ -404,58 +462,35 @@ def _untag(arn: str, keys: list[str], phase: Phase, summary: str, target: str) -
     return Step("UntagResource", target, summary, phase, {"ResourceArn": arn, "TagKeys": keys})
 
 
-def release_steps(table: Table, owner: Owner) -> list[Step]:
-    """What Delete with Retain does: the owner's tags go, so that anybody may adopt the table."""
-    if owner_of(table) != owner.mark:
+def release_steps(table: Table, label: str, *, known: bool) -> list[Step]:
+    """What Delete with Retain does to the table: the label goes. One of a table that is `known` to be this resource's
+    may not show yet."""
+    keys = [key for key in (MANAGED_BY, *former_version.TAGS) if key in tags_of(table)]
+    if known and not label_of(table) and isinstance(table.tags, dict):
+        keys = [MANAGED_BY]
+    elif label_of(table) != label:
         return []
-    keys = [key for key in (CREATED_BY, MANAGED_BY, INDEXES) if key in tags_of(table)]
-    return [_untag(table.arn, keys, Phase.RELEASE, f"- owner  {describe_mark(owner.mark)}", "owner")]
+    return [_untag(table.arn, keys, Phase.RELEASE, f"- label  {describe_mark(label)}", "label")]
 
 
-def _claim_steps(goal: Goal, table: Table) -> Iterator[Step]:
-    """Ownership and the claims on indexes are written before what they stand for, so that a run
-    that dies in between never leaves an index of ours that looks like somebody else's."""
-    if goal.owner is None or table.tags is NOT_SHOWN:
+def _label_steps(goal: Goal, table: Table) -> Iterator[Step]:
+    if not goal.label or table.tags is NOT_SHOWN:
         return
     tags = tags_of(table)
-    claim: dict[str, str] = {}
-    lines = []
-    mark = owner_of(table)
-    if mark != goal.owner.mark:
-        claim[MANAGED_BY] = goal.owner.mark
-        lines.append(f"{'~' if mark else '+'} owner  {mark and describe_mark(mark) + ' → '}this resource")
-    added = _added(goal, table)
-    # An index that is there, was not built by us and is built anew, is kept for good: it was there before.
-    kept = {i.name for i in added if was_there_before(table, i.name)}
-    kept |= {i.name for i in added if i.name in table.indexes and not built_by_us(table, i.name)}
-    ours = {i.name for i in added} - kept
-    before = claimed(table, (*table.indexes, *(i.name for i in goal.schema.global_secondary_indexes)))
-    wanted = claims(ours | before.ours, kept | before.kept)
-    if (ours - before.ours) or (kept - before.kept):
-        claim[INDEXES] = wanted
-        lines.append("~ claims on indexes")
-    if claim:
-        yield _tag(table.arn, claim, Phase.CLAIM, "\n".join(lines), "owner")
-    if tags.get(CREATED_BY, goal.owner.mark) != goal.owner.mark:
-        yield _untag(table.arn, [CREATED_BY], Phase.CLAIM, "- former owner", "owner")
-    # Claims on what is gone are given up, or an index that somebody makes later under that name looked like ours.
-    gone = set(_removed(goal, table)) - {i.name for i in added}
-    gone |= {name for name, index in table.indexes.items() if index.status == "DELETING"}
-    declared = {index.name for index in goal.schema.global_secondary_indexes}
-    left = claimed(table, (*(set(table.indexes) - gone), *declared))
-    final = claims(left.ours | ours, left.kept | kept)
-    if final != (claim.get(INDEXES) or tags.get(INDEXES, "")):
-        if final:
-            yield _tag(table.arn, {INDEXES: final}, Phase.RELEASE, "~ claims on indexes", "owner")
-        else:
-            yield _untag(table.arn, [INDEXES], Phase.RELEASE, "- claims on indexes", "owner")
+    if tags.get(MANAGED_BY) != goal.label or goal.adopts:
+        before = label_of(table)
+        sign, was = ("~", f"{describe_mark(before)} → ") if before and before != goal.label else ("+", "")
+        line = f"{sign} label  {was}{describe_mark(goal.label)}"
+        yield _tag(table.arn, {MANAGED_BY: goal.label}, Phase.CLAIM, line, "label")
+    if former := [key for key in former_version.TAGS if key in tags]:
+        yield _untag(table.arn, former, Phase.CLAIM, "- tags of the former version", "label")
 
 
 # ------------------------------------------------------------------ the changes
 
 
 def _changes(goal: Goal, table: Table) -> Iterator[Step]:
-    yield from _claim_steps(goal, table)
+    yield from _label_steps(goal, table)
     yield from _protection(goal, table)
     yield from _backups(goal, table)
     yield from _time_to_live(goal, table)
@@ -561,7 +596,7 @@ def _removed(goal: Goal, table: Table) -> list[str]:
     rebuilt = [index.name for index in _added(goal, table) if index.name in table.indexes]
     declared = {index.name for index in goal.schema.global_secondary_indexes}
     former = {index.name for index in goal.former.global_secondary_indexes} if goal.former else set()
-    dropped = [name for name in table.indexes if name in former - declared and built_by_us(table, name)]
+    dropped = [name for name in table.indexes if name in (former - declared) & goal.built]
     return [name for name in (*dropped, *rebuilt) if table.indexes[name].status != "DELETING"]
 
 
@@ -596,7 +631,7 @@ def _index_creates(goal: Goal, table: Table) -> Iterator[Step]:
     for index in _added(goal, table):
         attributes |= {key.name: key.type for key in index.keys}
         capacity = index.capacity or goal.schema.capacity or table.capacity
-        yield _update(
+        step = _update(
             table,
             index.name,
             f"+ {_index_line(index)}",
@@ -604,6 +639,7 @@ def _index_creates(goal: Goal, table: Table) -> Iterator[Step]:
             AttributeDefinitions=attribute_definitions(attributes),
             GlobalSecondaryIndexUpdates=[{"Create": index_input(index, capacity=capacity if provisioned else None)}],
         )
+        yield structs.replace(step, builds=(index.name,))
 
 
 def _table_class(goal: Goal, table: Table) -> Iterator[Step]:
@@ -662,12 +698,12 @@ def _billing(goal: Goal, table: Table) -> Iterator[Step]:
         change: dict[str, Any] = {}
         label = place.rstrip(".") or "table"
         if mode == "PROVISIONED":
-            # Auto scaling moves capacities: they are set at a switch, or where the template itself changed them.
             capacity = declared.capacity
             if switched:
                 capacity = capacity or goal.schema.capacity
-            elif capacity == found.capacity or (former and former.capacity == capacity):
-                capacity = None
+            elif capacity and found.capacity:
+                capacity = _unscaled(capacity, found.capacity, table.scaled.get(place.rstrip("."), frozenset()))
+                capacity = None if capacity == found.capacity else capacity
             if capacity:
                 change["ProvisionedThroughput"] = capacity_input(capacity)
                 lines.append(f"~ capacity of {label}  {_units(found.capacity)} → {_units(capacity)}")
@@ -692,6 +728,12 @@ def _billing(goal: Goal, table: Table) -> Iterator[Step]:
         yield _update(table, "billing" if switched else "capacity", "\n".join(lines), Phase.BILLING, **params)
     if updates and not together:
         yield _update(table, "capacity", "\n".join(maxima), Phase.BILLING, GlobalSecondaryIndexUpdates=updates)
+
+
+def _unscaled(want: Capacity, found: Capacity, scaled: frozenset[str]) -> Capacity:
+    """What is to be set: a capacity that Application Auto Scaling has registered is its own, and stays."""
+    read, write = (found.read if "read" in scaled else want.read), (found.write if "write" in scaled else want.write)
+    return Capacity(read, write)
 
 
 def _both(value: Maximum | Warm | Capacity) -> tuple[int | None, int | None]:
@@ -779,7 +821,7 @@ def same_key(want: Encryption, found: Encryption, table: Table) -> bool:
     """Whether a declared encryption is the one that is there; of a key's four names, `key_arns` resolves aliases."""
     if "DEFAULT" in (want.type, found.type):
         return want.type == found.type
-    if found.key is None or want == found:
+    if found.key is None or want == found or table.key_arns.get(want.key or "") == "":
         return True
     name = want.key or "alias/aws/dynamodb"
     return found.key in (name, table.key_arns.get(name)) or found.key.endswith(f":key/{name}")
@@ -951,6 +993,9 @@ def _unmanaged(goal: Goal, table: Table) -> Iterator[str]:
     yield from (f"tag {key} is not declared; left alone" for key in others)
     if former and former.warm and not schema.warm:
         yield "warm throughput is not declared any more; it can only be raised, and stays"
+    for name, units in table.scaled.items():
+        for unit in sorted(units):
+            yield f"the {unit} capacity of {name or 'the table'} is Application Auto Scaling's; left alone"
     if table.replicated:
         yield "the table has replicas in other regions; left alone"
 

@@ -123,6 +123,7 @@ class Table(Struct, frozen=True, kw_only=True):
     stream_arn: str
     table_class: TableClass
     deletion_protection: bool
+    id: str = ""  # TableId; CreationDateTime where an engine has none
     replicated: bool = False
     time_to_live: TimeToLive | Hidden = TimeToLive(None, False)
     backups: PointInTimeRecovery | Hidden = PointInTimeRecovery(False)
@@ -133,6 +134,7 @@ class Table(Struct, frozen=True, kw_only=True):
     stream_tags: dict[str, str] | Hidden = {}
     destinations: dict[str, Destination] | Hidden = {}
     insights: dict[str, InsightsStatus | Hidden] = {}
+    scaled: dict[str, frozenset[str]] = {}  # by index ('' the table): "read", "write" that are auto scaling's
     key_arns: dict[str, str] = {}  # the ARN of each key alias that the template names
 
     @property
@@ -246,6 +248,7 @@ def read_table(described: Mapping[str, Any], **looks: Any) -> Table:
         stream_arn=described.get("LatestStreamArn", "") if stream.get("StreamEnabled") else "",
         table_class=described.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
         deletion_protection=described.get("DeletionProtectionEnabled", False),
+        id=described.get("TableId") or str(created or ""),
         replicated=bool(described.get("Replicas")),
         **looks,
     )
