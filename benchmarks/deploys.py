@@ -15,8 +15,8 @@ from deployment import deploy, put_stack
 from engines import CREDENTIALS, DynamoDBLocal, MiniStack
 from moto import mock_aws
 from msgspec import structs
-from report import Growth, Row
 from provisioning import Owner
+from report import Growth, Row
 from sentinel.look import Look
 from sentinel.plan import Goal
 from sentinel.properties import read_properties
@@ -52,7 +52,7 @@ def finished_table(schema: TableSchema) -> dict[str, Any]:
             aws_access_key_id="moto",
             aws_secret_access_key="moto",  # noqa: S106
         )
-        made = TableProvisioner(client, sleep=lambda _: None).create_as(Goal(schema=schema, owner=OWNER))
+        made = TableProvisioner(client, sleep=lambda _: None).create_as(Goal(schema=schema, label=OWNER.mark))
         name = {"TableName": schema.table_name}
         answers = {
             "DescribeTable": client.describe_table(**name),
