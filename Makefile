@@ -24,17 +24,36 @@ help: ## this list
 demo: .venv/installed .venvs/sam/installed .venvs/ministack/installed ## build, deploy and use the application on an embedded AWS; no account needed
 	@$(PYTHON) examples/demo.py
 
+.PHONY: aws
+aws: .venv/installed .venvs/sam/installed .venvs/ministack/installed .venvs/docs/installed ## an embedded AWS that runs until Ctrl-C, to follow the documentation without an account
+	@$(PYTHON) examples/embedded_aws.py
+
 .PHONY: deploy
-deploy: .venvs/sam/installed ## build and deploy to the account of your AWS credentials; STACK_NAME=… names the stack
-	@PATH="$(CURDIR)/.venvs/sam/bin:$$PATH"; sam build && sam deploy --stack-name "$(STACK_NAME)"
+deploy: .venvs/sam/installed ## build and deploy to the account of your AWS credentials; STACK_NAME=… names the stack, PARAMETERS="Alarms=true …" sets parameters
+	@PATH="$(CURDIR)/.venvs/sam/bin:$$PATH"; export PATH; \
+	echo "building"; log=$$(sam build 2>&1) || { echo "$$log"; exit 1; }; \
+	echo "deploying the stack $(STACK_NAME)"; mkdir -p .cache; \
+	sam deploy --stack-name "$(STACK_NAME)" $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS)) > .cache/deploy.log 2>&1 \
+	  || { grep -E "FAILED|Error" .cache/deploy.log || cat .cache/deploy.log; echo "all of sam's output: .cache/deploy.log"; exit 1; }; \
+	echo "deployed the stack $(STACK_NAME); its outputs:"; \
+	awk '$$1 == "Key" { key = $$2 } $$1 == "Value" { value = $$2; next } \
+	  value && (!NF || /^-/) { printf "  %-32s %s\n", key, value; value = "" } value { value = value $$1 }' .cache/deploy.log
 
 # ---------------------------------------------------------------- checks
 
+TEST_PARTS := lint unit dynamodb runtime stack site
+PARTS_TO_RUN := $(filter-out $(SKIP),$(TEST_PARTS))
+
 .PHONY: test
-test: java lint ## all checks: lint, types, unit, DynamoDB Local, runtime emulator, deployed stack, coverage
+test: $(if $(filter dynamodb runtime stack,$(PARTS_TO_RUN)),java) ## all checks, part by part; SKIP="runtime stack" leaves parts out
+	@$(if $(filter-out $(TEST_PARTS),$(SKIP)),echo "SKIP: the parts are $(TEST_PARTS)"; exit 1)
 	@rm -f .coverage
-	@$(MAKE) unit dynamodb runtime stack
-	@$(PYTHON) -m coverage report --skip-covered
+	@for part in $(PARTS_TO_RUN); do \
+	  echo; echo "== $$part ($$((SECONDS / 60)) min $$((SECONDS % 60)) s so far; parts: $(PARTS_TO_RUN))"; \
+	  $(MAKE) --no-print-directory $$part; \
+	done; \
+	$(if $(filter-out $(PARTS_TO_RUN),unit dynamodb),,$(PYTHON) -m coverage report --skip-covered;) \
+	echo "== passed in $$((SECONDS / 60)) min $$((SECONDS % 60)) s: $(PARTS_TO_RUN)"
 
 .PHONY: lint
 lint: .venv/installed .venvs/sam/installed ## ruff, mypy --strict, cfn-lint
@@ -64,6 +83,16 @@ runtime: java .venv/installed .venvs/sam/installed .venvs/runtime/installed ## t
 stack: java .venv/installed .venvs/sam/installed .venvs/ministack/installed .venvs/docs/installed ## the application, deployed by SAM on an embedded AWS
 	$(PYTEST) tests/stack
 
+.PHONY: site
+site: ## the documentation as a website, in .cache/site, looked at in a real browser; needs Node.js, Linux x86-64 only
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory site-built; \
+	else echo "skipped: the site needs Node.js 20 or newer, which is missing"; fi
+
+.PHONY: site-built
+site-built: .venv/installed .venvs/site/installed .cache/node/installed
+	.venvs/site/bin/mkdocs build --strict --quiet
+	$(PYTEST) tests/site
+
 .PHONY: soak
 soak: java .venv/installed ## the property tests for hours instead of minutes
 	$(PYTEST) $(PARALLEL) tests/unit --hypothesis-profile=soak --timeout=0
@@ -86,6 +115,10 @@ schemas: .venv/installed ## write schemas/ anew from the code's types
 .PHONY: docs
 docs: .venv/installed ## write the examples into the pages that show them
 	@$(PYTHON) docs/include.py
+
+.PHONY: recording
+recording: .venv/installed .venvs/sam/installed .venvs/ministack/installed ## run the demo, and write docs/demo.svg from what it showed
+	@$(PYTHON) examples/recording.py
 
 .PHONY: licences
 licences: .venv/installed $(patsubst requirements/%.txt,.venvs/%/installed,$(filter-out %/dev.txt %/uv.txt,$(wildcard requirements/*.txt))) ## print the licences of what is shipped and what is used in development; docs/licences.md keeps them
@@ -111,6 +144,12 @@ clean: ## remove whatever the other targets made
 .venvs/%/installed: requirements/%.txt | uv
 	@$(INSTALL)
 
+.cache/node/installed: docs/site/package-lock.json
+	@echo "installing $< into $(@D)"
+	@mkdir -p $(@D) && cp docs/site/package.json docs/site/package-lock.json $(@D)
+	@cd $(@D) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 define INSTALL
 echo "installing $< into $(@D)"
 $(UV) venv --quiet --clear --python 3.13 $(@D)
@@ -130,4 +169,6 @@ uv:
 .PHONY: java
 java: # for DynamoDB Local, which only the tests use
 	@for tool in java javac mvn; do \
-	  command -v $$tool >/dev/null || { echo "$$tool is missing: the tests need a JDK (17 or newer) and Maven."; exit 1; }; done
+	  command -v $$tool >/dev/null || { echo "$$tool is missing: the tests need a JDK (17 or newer) and Maven."; exit 1; }; done; \
+	version=$$(java -version 2>&1 | sed -nE 's/.*version "([0-9]+).*/\1/p'); \
+	[ "$${version:-0}" -ge 17 ] || { echo "java is version $${version:-unknown}: the tests need a JDK 17 or newer."; exit 1; }

@@ -1,4 +1,4 @@
-"""What a benchmark gives, and how it is printed: as Markdown, for the terminal and the README alike."""
+"""What a benchmark gives, and how it is printed: as Markdown, for the terminal and docs/figures.md alike."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Growth:
 def table(rows: list[Row]) -> str:
     """The rows as one Markdown table; the methods follow it, numbered, each once."""
     methods = list(dict.fromkeys(row.method for row in rows))
-    lines = [["what", "here", "reference", "there", "ratio", "set out for", ""]]
+    lines = [["what is measured", "this project", "reference", "its figure", "ratio", "target", "note"]]
     for row in rows:
         note = f"[{methods.index(row.method) + 1}]"
         lines.append([row.what, row.ours, row.reference, row.theirs, f"**{row.ratio:.2f}**", row.target, note])

@@ -1,19 +1,22 @@
 """The whole application on an AWS that runs on this machine: built, deployed, used, and removed again.
 
-Run it with `make demo`. What is shown is what the deployed functions answered.
+Run it with `make demo`. What is shown is what the deployed functions answered. Nothing of it stays on the machine, also
+where it is stopped or killed.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from deployment import FunctionFailed, Stack, build, delete_stack, deploy
-from engines import ROOT, MiniStack
+from deployment import FunctionFailed, SamFailed, Stack, build, delete_stack, deploy
+from engines import ROOT, EngineFailed, MiniStack, forget_caller
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -23,35 +26,91 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 console = Console(highlight=False, width=min(Console().width, 100))
+LIMIT = int(os.environ.get("DEMO_SECONDS", "900"))  # a function that hangs ends the demo
+LOG = ROOT / ".cache" / "demo.log"
 
 
-def main() -> None:
+class TooSlow(Exception):
+    """The demo took longer than LIMIT."""
+
+
+def main() -> int:
+    """The exit status: 0, 1 with a line on standard error that says what failed, or 130 when it was stopped."""
+    forget_caller()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("stopped; everything that it made is removed"))
+    signal.signal(signal.SIGALRM, too_slow)
+    signal.alarm(LIMIT)
+    LOG.unlink(missing_ok=True)
+    try:
+        with MiniStack() as engine:
+            try:
+                show_all(engine)
+            except Exception:
+                LOG.parent.mkdir(exist_ok=True)
+                LOG.write_text(engine.output + "\n".join(function_log(engine)))
+                raise
+    except KeyboardInterrupt:
+        return end("stopped; everything that it made is removed", 130)
+    except TooSlow:
+        if LOG.exists():
+            print(*LOG.read_text().splitlines()[-20:], sep="\n", file=sys.stderr)
+        return end(f"not done within {LIMIT} s; the log of the functions is in {LOG.relative_to(ROOT)}")
+    except SamFailed as error:
+        LOG.write_text(str(error))
+        lines = str(error).splitlines()
+        reason = next((line for line in reversed(lines) if "Error" in line), lines[-1])
+        return end(f"{lines[0].partition(' --')[0]} failed: {reason.strip()}; see {LOG.relative_to(ROOT)}")
+    except EngineFailed as error:
+        return end(str(error))
+    return 0
+
+
+def end(reason: str, status: int = 1) -> int:
+    print(f"make demo: {reason}", file=sys.stderr)
+    return status
+
+
+def too_slow(*_: object) -> None:
+    raise TooSlow
+
+
+def function_log(engine: MiniStack) -> list[str]:
+    """The functions' own lines, as CloudWatch Logs has them."""
+    logs = engine.client("logs")
+    return [
+        f"{group['logGroupName']}: {event['message'].rstrip()}"
+        for group in logs.describe_log_groups()["logGroups"]
+        for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+    ]
+
+
+def show_all(engine: MiniStack) -> None:
     console.print()
     console.print("[bold]Sentinel for SAM[/]  the memory of a just-in-time access system")
-    with TemporaryDirectory(prefix="sentinel-demo-") as folder, MiniStack() as engine:
-        note(f"on MiniStack, an AWS within this machine; no account is involved ({engine.endpoint})")
+    note(f"on MiniStack, an AWS within this machine; no account is involved ({engine.endpoint})")
 
-        chapter("The application, built and deployed")
-        with step("sam build"):
-            template = build(Path(folder))
-        with step("sam deploy"):
-            sentinel = deploy(engine, template, "sentinel")
-        show_tables(engine, sentinel)
+    chapter("The application, built and deployed")
+    with step("sam build"):
+        template = build(engine.folder / "built")
+    with step("sam deploy"):
+        sentinel = deploy(engine, template, "sentinel")
+    show_tables(engine, sentinel)
 
-        chapter("A request and its approval")
-        show_request(sentinel)
+    chapter("A request and its approval")
+    show_request(sentinel)
 
-        chapter("Glass broken at night")
-        show_break_glass(sentinel)
+    chapter("Glass broken at night")
+    show_break_glass(sentinel)
 
-        chapter("A session")
-        show_session(sentinel)
+    chapter("A session")
+    show_session(sentinel)
 
-        chapter("A table of another stack")
-        show_other_stack(engine, sentinel)
+    chapter("A table of another stack")
+    show_other_stack(engine, sentinel)
 
-        chapter("Everything removed")
-        remove(engine, "orders", "sentinel")
+    chapter("Everything removed")
+    remove(engine, "orders", "sentinel")
     console.print()
     console.print("Next: [bold]make deploy[/] does the same in the account of your AWS credentials.")
     console.print()
@@ -250,4 +309,4 @@ def step(what: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,14 +8,15 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import WaiterError
-from engines import ROOT
+from engines import ROOT, run_guarded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from types import ModuleType
 
     import pytest
@@ -33,7 +34,7 @@ FUNCTIONS = [
 
 
 class SamFailed(Exception):
-    """SAM ended with an error; the message ends with what it printed."""
+    """SAM ended with an error, or not in time; the message ends with what it printed."""
 
 
 class FunctionFailed(Exception):
@@ -56,29 +57,34 @@ def load_app(function: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def sam(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    """Runs SAM in the project's folder, and gives what it printed."""
+def sam(*arguments: str, environment: Mapping[str, str] | None = None, seconds: float = 900) -> str:
+    """Runs SAM in the project's folder, and gives what it printed; SamFailed also when it takes longer than `seconds`.
+
+    It leaves nothing behind in HOME or the temporary folder.
+    """
     bin_folder = ROOT / ".venvs" / "sam" / "bin"
-    env = {
-        **os.environ,
-        **(environment or {}),
-        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # sam itself, and the python3.13 that builds
-        "SAM_CLI_TELEMETRY": "0",
-        "SAM_CLI_POLL_DELAY": "1",
-    }
-    done = subprocess.run(  # noqa: S603
-        [str(bin_folder / "sam"), *arguments],
-        cwd=ROOT,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SamFailed(f"sam {' '.join(arguments)} ended with status {done.returncode}:\n{done.stdout[-6000:]}")
-    return done.stdout
+    with TemporaryDirectory(prefix="sam-") as folder:
+        for name in (".config", ".pip", ".netrc"):  # where pip finds out how to reach its index
+            if (there := Path.home() / name).exists():
+                Path(folder, name).symlink_to(there)
+        env = {
+            **os.environ,
+            **(environment or {}),
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # sam itself, and the python3.13 that builds
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "1",
+            "HOME": folder,
+            "TMPDIR": folder,
+            "PIP_CACHE_DIR": str(ROOT / ".cache" / "pip"),
+        }
+        what = f"sam {' '.join(arguments)}"
+        try:
+            status, printed = run_guarded([str(bin_folder / "sam"), *arguments], env=env, cwd=ROOT, seconds=seconds)
+        except subprocess.TimeoutExpired as error:
+            raise SamFailed(f"{what} did not end within {seconds:.0f} s:\n{str(error.output)[-6000:]}") from error
+    if status:
+        raise SamFailed(f"{what} ended with status {status}:\n{printed[-6000:]}")
+    return printed
 
 
 def build(folder: Path) -> Path:

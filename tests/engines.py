@@ -14,7 +14,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -40,8 +42,64 @@ CREDENTIALS = {
 CLIENT_CONFIG = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=60)
 
 
+# AWS tools look for no settings, profiles or credentials beside these.
+NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
 class EngineFailed(Exception):
     """An engine could not be installed, or did not start; the message ends with what it printed."""
+
+
+def forget_caller() -> None:
+    """Removes the caller's AWS settings from this process's environment, and with it from its children's.
+
+    Nothing that runs here may reach an account. Proxies stay, since pip may need one, but not for this machine.
+    """
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {**NO_AWS_FILES, "NO_PROXY": "localhost,127.0.0.1", "no_proxy": "localhost,127.0.0.1"}
+
+
+# Runs a command in this process's own group, and ends the group when standard input closes: so that nothing of it
+# outlives the process that started it, however that one ends.
+_GUARD = """
+import os, signal, subprocess, sys, threading
+
+def watch():
+    sys.stdin.read()
+    os.killpg(0, signal.SIGKILL)
+
+threading.Thread(target=watch, daemon=True).start()
+sys.exit(subprocess.call(sys.argv[1:], stdin=subprocess.DEVNULL))
+"""
+
+
+def run_guarded(command: list[str], *, env: dict[str, str], cwd: Path, seconds: float) -> tuple[int, str]:
+    """The command's exit status and what it printed; it ends with this process, and TimeoutExpired after `seconds`."""
+    with subprocess.Popen(  # noqa: S603 - the callers' own commands
+        [sys.executable, "-c", _GUARD, *command],
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        # communicate() would close standard input at once, and so end the command
+        timer = threading.Timer(seconds, process.stdin.close)
+        timer.daemon = True
+        timer.start()
+        try:
+            printed = process.stdout.read()
+            if process.stdin.closed:
+                raise subprocess.TimeoutExpired(command, seconds, printed)
+        finally:
+            timer.cancel()
+            process.stdin.close()
+        return process.wait(), printed
 
 
 class _Process:
@@ -111,7 +169,8 @@ class DynamoDBLocal:
     def __enter__(self) -> Self:
         folder = install_dynamodb_local()
         self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-local-")
-        command = ["java", "-XX:+UseSerialGC", f"-Djava.library.path={folder}", "-cp", f"{folder}:{folder}/*"]
+        command = ["java", "-XX:+UseSerialGC", f"-Djava.io.tmpdir={self._folder.name}"]
+        command += [f"-Djava.library.path={folder}", "-cp", f"{folder}:{folder}/*"]
         command += ["LoopbackServer", "-inMemory", "-sharedDb", "-disableTelemetry", *self._options]
         output = Path(self._folder.name, "output")
         self._process = _Process(command, env=dict(os.environ), output=output)
@@ -178,37 +237,51 @@ def _run(*command: str) -> None:
 
 
 # MiniStack's own command also binds 443 and 8883, on every interface unless told. This is its inner half, without that.
+# It removes its own folder, as its starter may have been killed.
 _MINISTACK_MAIN = """
-import asyncio, sys
+import asyncio, os, shutil, signal, sys
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 
 async def main():
     config = Config()
-    config.bind, config.certfile, config.keyfile = sys.argv[1:]
+    config.bind, config.certfile, config.keyfile, folder = sys.argv[1:]
     config.keep_alive_timeout = 75
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await serve(app, config, shutdown_trigger=lambda: ended)
+    async def starter_ended():
+        await ended
+        asyncio.get_running_loop().call_later(2, end, folder)
+    await serve(app, config, shutdown_trigger=starter_ended)
+    end(folder)
+
+def end(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
 
 asyncio.run(main())
 """
 
 
 class MiniStack:
-    """MiniStack over HTTPS with a certificate of its own; `environment` is what AWS tools need to reach it."""
+    """MiniStack over HTTPS with a certificate of its own.
+
+    `environment` is what AWS tools need to reach it. `folder` is a temporary folder that goes with it, even where
+    this process is killed.
+    """
 
     def __init__(self, *, region: str = REGION) -> None:
         self.region = region
         self.endpoint = ""
         self.environment: dict[str, str] = {}
+        self.folder = Path()
 
     def __enter__(self) -> Self:
         python = ROOT / ".venvs" / "ministack" / "bin" / "python"
         if not python.exists():
             raise EngineFailed("MiniStack is not installed; run: make .venvs/ministack/installed")
         self._folder = tempfile.TemporaryDirectory(prefix="ministack-")
-        folder = Path(self._folder.name)
+        self.folder = folder = Path(self._folder.name)
         authority = trustme.CA()
         certificate = authority.issue_cert("localhost", "127.0.0.1")
         certificate.private_key_pem.write_to_path(folder / "key.pem")
@@ -220,21 +293,24 @@ class MiniStack:
         self.endpoint = f"https://localhost:{port}"
         self.environment = {
             **CREDENTIALS,
+            **NO_AWS_FILES,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_CA_BUNDLE": str(folder / "ca.pem"),
-            "SSL_CERT_FILE": str(folder / "ca.pem"),
         }
         command = [str(python), "-c", _MINISTACK_MAIN, f"fd://{listener.fileno()}"]
-        command += [str(folder / "chain.pem"), str(folder / "key.pem")]
+        command += [str(folder / "chain.pem"), str(folder / "key.pem"), str(folder)]
         (folder / "tmp").mkdir()
         # The functions inherit it, so it has nothing of the caller's: no other credentials, proxies or profiles.
         env = {
-            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            **{name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
             **self.environment,
+            "HOME": str(folder),
+            "SSL_CERT_FILE": str(folder / "ca.pem"),  # for the functions' answers to CloudFormation
             "TMPDIR": str(folder / "tmp"),
             "GATEWAY_PORT": str(port),
             "MINISTACK_REGION": self.region,
+            "STATE_DIR": str(folder / "state"),
             "USE_SSL": "1",
             "MINISTACK_SSL_CERT": str(folder / "chain.pem"),
             "MINISTACK_SSL_KEY": str(folder / "key.pem"),
@@ -275,6 +351,7 @@ class MiniStack:
 
     def __exit__(self, *_: object) -> None:
         self._process.end()
+        shutil.rmtree(self.folder, ignore_errors=True)  # it does so itself, at the same time
         self._folder.cleanup()
 
 

@@ -1,7 +1,7 @@
-"""The code blocks of the documents, and their commands run as a reader would run them.
+"""The code blocks of the documents, and their commands run as a reader runs them who uses `make aws`.
 
 The word after a block's language says what it is: `sh` is run, in the page's order, all of a page in one shell;
-`sh node` where there is Node.js; `sh account` needs an account, so its `make` targets are only looked up. `text output`
+`sh node` where there is Node.js; `sh account` is not run, since it needs an account, a network or hours. `text output`
 is what the block before it prints, where a line of … stands for any lines and … for any characters. Blocks of other
 languages whose first line is a comment with a file's name are that file.
 """
@@ -25,15 +25,8 @@ FENCE = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOT
 NAMED = re.compile(r"(?:#|//) ([\w./-]+\.\w+)\n")
 SHELL = ("sh", "bash", "shell", "console")
 
-
-# The AWS command line looks at a stack twice a minute; the engine here is done in a second.
-_IMPATIENT_AWS = """
-import sys, time
-sleep = time.sleep
-time.sleep = lambda seconds: sleep(min(seconds, 1))
-from awscli.clidriver import main
-sys.exit(main())
-"""
+# What a page's `make` may run here; the other targets are tested by themselves.
+QUICK_TARGETS = {"deploy"}
 
 
 class Block(NamedTuple):
@@ -65,28 +58,21 @@ def make_targets(command: str) -> list[str]:
     return [word for word in words[1:] if "=" not in word] if words[:1] == ["make"] else []
 
 
-def workplace(folder: Path) -> Path:
-    """What a reader has: the project's folder (a copy of what the pages use), and the tools on PATH."""
-    tools = folder / "tools"
-    tools.mkdir()
-    bins = {name: ROOT / ".venvs" / name / "bin" for name in ("sam", "docs")}
-    for tool, script in (
-        ("sam", f'exec {bins["sam"]}/sam "$@"'),
-        ("cfn-lint", f'exec {bins["sam"]}/cfn-lint "$@"'),
-        ("python", f'exec {bins["docs"]}/python "$@"'),
-        ("aws", f"exec {bins['docs']}/python -c '{_IMPATIENT_AWS}' \"$@\""),
-        ("sentinel-sam", f'PYTHONPATH={ROOT}/cli exec {ROOT}/.venv/bin/python -m sentinel_sam "$@"'),
-    ):
-        (tools / tool).write_text(f"#!/bin/sh\n{script}\n")
-        (tools / tool).chmod(0o755)
-    clone = folder / "clone"
-    clone.mkdir()
-    shutil.copy(ROOT / "template.yaml", clone)
-    for name in ("examples", "schemas"):
-        shutil.copytree(
-            ROOT / name, clone / name, ignore=shutil.ignore_patterns("node_modules", "cdk.out", "__pycache__")
-        )
-    return clone
+def clone(folder: Path) -> Path:
+    """The project as `git clone` gives it, with the changes that are not committed; what make installs is linked."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")  # noqa: S603
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)  # with its time, or make would install everything anew
+    for name in (".venv", ".venvs"):
+        (folder / name).symlink_to((ROOT / name).resolve())
+    for name in ("pip", "wheels"):
+        (ROOT / ".cache" / name).mkdir(parents=True, exist_ok=True)
+        (folder / ".cache").mkdir(exist_ok=True)
+        (folder / ".cache" / name).symlink_to((ROOT / ".cache" / name).resolve())
+    return folder
 
 
 class PageFailed(Exception):
@@ -94,10 +80,13 @@ class PageFailed(Exception):
 
 
 def run(page: Path, clone: Path, environment: Mapping[str, str]) -> None:
-    """Writes the page's files and runs its commands; PageFailed with the block's line and what it printed."""
+    """Writes the page's files and runs its commands; PageFailed with the block's line and what it printed.
+
+    `clone` is the folder of a clone in which `make aws` runs.
+    """
     has_node = shutil.which("node") is not None
     found = blocks(page)
-    script = ["set -eu -o pipefail"]
+    script = [". .cache/aws.env", "set -eu -o pipefail"]
     expected: dict[int, str] = {}
     current = -1
     for number, block in enumerate(found):
@@ -107,15 +96,14 @@ def run(page: Path, clone: Path, environment: Mapping[str, str]) -> None:
             target.write_text(block.text)
         if block.language in SHELL and "account" not in block.words and (has_node or "node" not in block.words):
             current = number
-            # make only calls what other tests run
-            script += [f"echo; echo @@{number}@@", re.sub(r"^make .*$", "", block.text, flags=re.MULTILINE)]
+            script += [f"echo; echo @@{number}@@", *map(_runnable, block.text.splitlines())]
         elif block.language == "text" and "output" in block.words and current == number - 1:
             expected[current] = block.text
     done = subprocess.run(
         ["bash"],  # noqa: S607
         input="\n".join(script) + "\n",
         cwd=clone,
-        env={**environment, "PATH": f"{clone.parent / 'tools'}:{environment['PATH']}"},
+        env=dict(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -130,6 +118,10 @@ def run(page: Path, clone: Path, environment: Mapping[str, str]) -> None:
         if not _as_pattern(text).fullmatch(outputs[number]):
             place = f"{page.name}:{found[number].line}"
             raise PageFailed(f"{place} printed\n{outputs[number]}\n\nand the page says\n{text}")
+
+
+def _runnable(line: str) -> str:
+    return "" if set(make_targets(line)) - QUICK_TARGETS else line
 
 
 def _as_pattern(text: str) -> re.Pattern[str]:

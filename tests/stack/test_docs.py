@@ -5,30 +5,82 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import boto3
 import pytest
 from engines import ROOT
-from pages import PAGES, SHELL, blocks, make_targets, run, workplace
+from pages import PAGES, SHELL, blocks, clone, make_targets, run
 from sentinel import errors
 from sentinel.errors import SentinelError
 
 from docs.include import with_examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    from engines import MiniStack
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(#[^)]*)?\)")
 
 
+class Walk(NamedTuple):
+    """A clone in which `make aws` runs, its engine's endpoint, and the environment of a reader's terminal."""
+
+    clone: Path
+    settings: Mapping[str, str]
+    environment: Mapping[str, str]
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]  # the overloads are by literal name
+            endpoint_url=self.settings["AWS_ENDPOINT_URL"],
+            verify=self.settings["AWS_CA_BUNDLE"],
+            region_name=self.settings["AWS_DEFAULT_REGION"],
+            aws_access_key_id=self.settings["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.settings["AWS_SECRET_ACCESS_KEY"],
+        )
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    """`make aws` in a fresh clone, whose folder has a space in its name; then `make deploy`, as the README has it."""
+    folder = clone(tmp_path_factory.mktemp("a reader's clone"))
+    kept = ("PATH", "HOME", "LANG", "PIP_INDEX_URL", "PIP_FIND_LINKS", "PIP_CERT")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(tmp_path_factory.mktemp("tmp"))}
+    settings = folder / ".cache" / "aws.env"
+    process = subprocess.Popen(
+        ["make", "aws"],  # noqa: S607
+        cwd=folder,
+        env={**environment, "AWS_PROFILE": "of-somebody-else"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    shown = next(line.strip() for line in process.stdout if line.startswith("    . "))
+    printed = subprocess.run(  # noqa: S603
+        ["bash", "-euc", f"{shown}; make deploy >&2; env"],  # noqa: S607
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    yield Walk(folder, dict(line.split("=", 1) for line in printed.stdout.splitlines() if "=" in line), environment)
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(30)
+    assert not settings.exists()
+
+
 @pytest.fixture
-def cleared(ministack: MiniStack) -> Iterator[None]:
+def cleared(walk: Walk) -> Iterator[None]:
     """Whatever stacks and tables a page leaves behind are removed."""
-    cloudformation, dynamodb = ministack.client("cloudformation"), ministack.client("dynamodb")
+    cloudformation, dynamodb = walk.client("cloudformation"), walk.client("dynamodb")
 
     def stacks() -> set[str]:
         found = cloudformation.describe_stacks()["Stacks"]
@@ -46,16 +98,11 @@ def cleared(ministack: MiniStack) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-@pytest.mark.usefixtures("application", "cleared")
-def test_the_commands_of_a_page_run_as_they_stand(page: Path, ministack: MiniStack, tmp_path: Path) -> None:
-    environment = {
-        **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-        **ministack.environment,
-        "SAM_CLI_TELEMETRY": "0",
-        "SAM_CLI_POLL_DELAY": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    run(page, workplace(tmp_path), environment)
+@pytest.mark.usefixtures("cleared")
+def test_the_commands_of_a_page_run_as_they_stand(page: Path, walk: Walk, tmp_path: Path) -> None:
+    copy = tmp_path / "clone"
+    shutil.copytree(walk.clone, copy, symlinks=True)
+    run(page, copy, walk.environment)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
