@@ -9,7 +9,7 @@ MAKEFLAGS += --no-builtin-rules
 
 STACK_NAME ?= sentinel
 PYTHON := .venv/bin/python
-export PYTHONPATH := layers/sentinel:tests
+export PYTHONPATH := layers/sentinel:tests:cli
 export SAM_CLI_TELEMETRY := 0
 # uv from PATH, else one installed from requirements/uv.txt
 UV := $(shell command -v uv || echo .venvs/uv/bin/uv)
@@ -93,6 +93,15 @@ site-built: .venv/installed .venvs/site/installed .cache/node/installed
 	.venvs/site/bin/mkdocs build --strict --quiet
 	$(PYTEST) tests/site
 
+.PHONY: oldest
+oldest: | uv ## the command line on the oldest Python and with the oldest packages that it allows
+	@$(UV) venv --quiet --clear --python 3.12 .venvs/oldest
+	@$(UV) pip install --quiet --resolution lowest-direct --python .venvs/oldest -r requirements/oldest.in -r pyproject.toml
+	@$(UV) pip list --quiet --python .venvs/oldest
+	PYTHONPATH=cli:tests .venvs/oldest/bin/python -m pytest --noconftest -p oldest_click $(OF_THE_COMMAND_LINE)
+
+OF_THE_COMMAND_LINE = $(foreach name,command_line picture plan_command template_values,tests/unit/test_$(name).py)
+
 .PHONY: soak
 soak: java .venv/installed ## the property tests for hours instead of minutes
 	$(PYTEST) $(PARALLEL) tests/unit --hypothesis-profile=soak --timeout=0
@@ -128,9 +137,18 @@ licences: .venv/installed $(patsubst requirements/%.txt,.venvs/%/installed,$(fil
 requirements: | uv ## pin every requirements.in anew, with hashes
 	for list in layers/*/requirements.in benchmarks/references/*/requirements.in; do \
 	  $(COMPILE) --python-platform x86_64-manylinux_2_28 $$list -o $${list%.in}.txt; done
-	for list in requirements/*.in; do $(COMPILE) --universal $$list -o $${list%.in}.txt; done
+	for list in $(filter-out %/oldest.in,$(wildcard requirements/*.in)); do $(COMPILE) --universal $$list -o $${list%.in}.txt; done
 
 COMPILE = $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.13
+
+.PHONY: package
+package: .venvs/sam/installed ## .aws-sam/packaged.yaml and the command line's wheel, for a release; see CONTRIBUTING.md
+	@PATH="$(CURDIR)/.venvs/sam/bin:$$PATH"; export PATH; \
+	sam build && sam package --resolve-s3 --output-template-file .aws-sam/packaged.yaml; \
+	sed -i -E 's|^( *)ReadmeUrl:.*|&\n\1HomePageUrl: $(REPOSITORY_URL)\n\1SourceCodeUrl: $(REPOSITORY_URL)|' .aws-sam/packaged.yaml; \
+	$(UV) build --quiet --wheel --out-dir .aws-sam/dist
+
+REPOSITORY_URL ?= $(shell git config remote.origin.url)
 
 .PHONY: clean
 clean: ## remove whatever the other targets made

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from deployment import FunctionFailed, SamFailed, Stack, build, delete_stack, deploy
 from engines import ROOT, EngineFailed, MiniStack, forget_caller
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+from sentinel_sam.documents import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -235,15 +235,8 @@ def show_other_stack(engine: MiniStack, sentinel: Stack) -> None:
 
 def properties(template: Path) -> dict[str, Any]:
     """The properties of the template's table, as a deploy passes them on."""
-    resources = yaml.load(template.read_text(), TemplateLoader)["Resources"]  # noqa: S506 - a SafeLoader
+    resources = parse(template.read_text())["Resources"]
     return {key: value for key, value in resources["OrdersTable"]["Properties"].items() if key != "ServiceToken"}
-
-
-class TemplateLoader(yaml.SafeLoader):
-    """Takes CloudFormation's short functions (`!Ref …`) for the text behind them."""
-
-
-TemplateLoader.add_multi_constructor("!", lambda loader, suffix, node: node.value)  # noqa: ARG005
 
 
 def indexes(engine: MiniStack, table_name: str) -> str:

@@ -11,8 +11,12 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    Seconds = click.ParamType[int]
+else:
+    Seconds = click.ParamType  # which click 8.1 cannot subscript
 
-class Duration(click.ParamType[int]):
+
+class Duration(Seconds):
     """`2h`, `90m`, `1h30m` or seconds, as seconds."""
 
     name = "duration"

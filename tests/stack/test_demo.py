@@ -33,7 +33,7 @@ def caller(tmp_path: Path) -> dict[str, str]:
     for folder in folders.values():
         folder.mkdir()
     environment = {**os.environ, **CALLER, "COLUMNS": "80", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment["PYTHONPATH"] = f"{ROOT / 'layers' / 'sentinel'}{os.pathsep}{ROOT / 'tests'}"
+    environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / name) for name in ("layers/sentinel", "tests", "cli"))
     return {**environment, **{name: str(folder) for name, folder in folders.items()}}
 
 

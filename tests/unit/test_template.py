@@ -120,3 +120,18 @@ def test_one_version_everywhere() -> None:
     version = TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]["SemanticVersion"]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == version
     assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)[1] == version  # type: ignore[index]
+
+
+def test_the_console_groups_and_labels_every_parameter() -> None:
+    interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    parameters = TEMPLATE["Parameters"]
+    assert sorted(grouped) == sorted(interface["ParameterLabels"]) == sorted(parameters)
+    assert [name for name, parameter in parameters.items() if not parameter.get("Description")] == []
+
+
+def test_all_places_name_the_same_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]["SemanticVersion"] == version
+    changes = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert changes[0] == version
