@@ -52,6 +52,7 @@ def write_settings(engine: MiniStack, tools: Path) -> None:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in engine.environment.items()]
     lines += ["unset AWS_PROFILE AWS_SESSION_TOKEN AWS_REGION"]
     lines += ["export SAM_CLI_TELEMETRY=0 SAM_CLI_POLL_DELAY=1 NO_PROXY=localhost no_proxy=localhost"]
+    lines += ['export NODE_EXTRA_CA_CERTS="$AWS_CA_BUNDLE"']  # for the CDK
     lines += [f'export PATH={shlex.quote(str(tools))}:"$PATH"']
     SETTINGS.parent.mkdir(exist_ok=True)
     SETTINGS.write_text("".join(f"{line}\n" for line in lines))

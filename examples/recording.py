@@ -55,6 +55,8 @@ def record() -> list[tuple[float, str]]:
         assert process.stdout is not None
         for line in process.stdout:
             # What a spinner drew and took away again is not part of the recording.
+            if b"\x1b[1A" in line:
+                lines.pop()
             shown = re.sub(r"^.*\x1b\[2K|\x1b\[\?25[lh]|\r", "", line.decode().rstrip("\n"))
             lines.append((time.monotonic() - begun, shown))
     if process.returncode:

@@ -55,7 +55,7 @@ def blocks(page: Path) -> list[Block]:
 def make_targets(command: str) -> list[str]:
     """The targets of a line that calls make, without its variables."""
     words = command.partition("#")[0].split()
-    return [word for word in words[1:] if "=" not in word] if words[:1] == ["make"] else []
+    return [word for word in words[1:] if re.fullmatch(r"[a-z-]+", word)] if words[:1] == ["make"] else []
 
 
 def clone(folder: Path) -> Path:

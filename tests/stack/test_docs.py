@@ -117,10 +117,10 @@ def test_every_make_target_of_a_page_is_there(page: Path) -> None:
 
 def test_every_parameter_that_a_page_sets_is_one_of_the_template() -> None:
     parameters = (ROOT / "template.yaml").read_text().partition("\nConditions:")[0]
-    lines = [line for page in PAGES for block in blocks(page) for line in block.text.splitlines()]
-    overrides = [line.partition("--parameter-overrides ")[2] for line in lines if "--parameter-overrides " in line]
-    names = {name for text in overrides for name in re.findall(r"(?:^| )\"?(\w+)=", text)}
-    assert names >= {"Dashboard", "KmsKeyArn"}
+    commands = "\n".join(block.text for page in PAGES for block in blocks(page) if block.language in SHELL)
+    given = re.findall(r"""PARAMETERS=(?:"([^"]*)"|'([^']*)')""", commands)
+    names = set(re.findall(r"(\w+)=", " ".join(double or single for double, single in given)))
+    assert names >= {"Dashboard", "KmsKeyArn", "SessionsTableName"}
     assert [name for name in names if not re.search(rf"^  {name}:$", parameters, re.M)] == []
 
 
