@@ -21,23 +21,27 @@ help: ## this list
 # ---------------------------------------------------------------- what a user runs
 
 .PHONY: demo
-demo: .venv/installed .venvs/sam/installed .venvs/ministack/installed ## build, deploy and use the application on an embedded AWS; no account needed
+demo: .venv/installed .venvs/sam/installed .venvs/ministack/installed .cache/wheels/installed ## build, deploy and use the application on an embedded AWS; no account needed
 	@$(PYTHON) examples/demo.py
 
 .PHONY: aws
-aws: .venv/installed .venvs/sam/installed .venvs/ministack/installed .venvs/docs/installed ## an embedded AWS that runs until Ctrl-C, to follow the documentation without an account
+aws: .venv/installed .venvs/sam/installed .venvs/ministack/installed .venvs/docs/installed .cache/wheels/installed ## an embedded AWS that runs until Ctrl-C, to follow the documentation without an account
 	@$(PYTHON) examples/embedded_aws.py
 
 .PHONY: deploy
-deploy: .venvs/sam/installed ## build and deploy to the account of your AWS credentials; STACK_NAME=… names the stack, PARAMETERS="Alarms=true …" sets parameters
+deploy: .venvs/sam/installed .cache/wheels/installed ## build and deploy to the account of your AWS credentials; STACK_NAME=… names the stack, PARAMETERS="Alarms=true …" sets parameters
 	@PATH="$(CURDIR)/.venvs/sam/bin:$$PATH"; export PATH; \
-	echo "building"; log=$$(sam build 2>&1) || { echo "$$log"; exit 1; }; \
+	echo "building"; log=$$($(KEPT_WHEELS) sam build 2>&1) || { echo "$$log"; exit 1; }; \
 	echo "deploying the stack $(STACK_NAME)"; mkdir -p .cache; \
 	sam deploy --stack-name "$(STACK_NAME)" $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS)) > .cache/deploy.log 2>&1 \
 	  || { grep -E "FAILED|Error" .cache/deploy.log || cat .cache/deploy.log; echo "all of sam's output: .cache/deploy.log"; exit 1; }; \
 	echo "deployed the stack $(STACK_NAME); its outputs:"; \
 	awk '$$1 == "Key" { key = $$2 } $$1 == "Value" { value = $$2; next } \
 	  value && (!NF || /^-/) { printf "  %-32s %s\n", key, value; value = "" } value { value = value $$1 }' .cache/deploy.log
+
+# `sam build` installs the layers' packages from here, so that only the first one needs a network.
+KEPT_WHEELS = PIP_NO_INDEX=1 PIP_FIND_LINKS="file://$(subst $(SPACE),%20,$(CURDIR))/.cache/wheels"
+SPACE := $(subst ,, )
 
 # ---------------------------------------------------------------- checks
 
@@ -59,7 +63,7 @@ test: $(if $(filter dynamodb runtime stack,$(PARTS_TO_RUN)),java) ## all checks,
 lint: .venv/installed .venvs/sam/installed ## ruff, mypy --strict, cfn-lint
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m mypy $(wildcard layers/sentinel/sentinel functions tests examples benchmarks schemas cli)
+	$(PYTHON) -m mypy layers/sentinel/sentinel functions tests examples benchmarks schemas cli
 	.venvs/sam/bin/cfn-lint template.yaml examples/*.yaml
 
 PYTEST = $(PYTHON) -m pytest
@@ -76,11 +80,11 @@ dynamodb: java .venv/installed ## what needs DynamoDB's own semantics, on Dynamo
 	$(COVERED) $(PARALLEL) tests/dynamodb
 
 .PHONY: runtime
-runtime: java .venv/installed .venvs/sam/installed .venvs/runtime/installed ## the built functions behind the Lambda runtime emulator
+runtime: java .venv/installed .venvs/sam/installed .cache/wheels/installed .venvs/runtime/installed ## the built functions behind the Lambda runtime emulator
 	$(PYTEST) tests/runtime
 
 .PHONY: stack
-stack: java .venv/installed .venvs/sam/installed .venvs/ministack/installed .venvs/docs/installed ## the application, deployed by SAM on an embedded AWS
+stack: java .venv/installed .venvs/sam/installed .cache/wheels/installed .venvs/ministack/installed .venvs/docs/installed ## the application, deployed by SAM on an embedded AWS
 	$(PYTEST) tests/stack
 
 .PHONY: site
@@ -126,7 +130,7 @@ docs: .venv/installed ## write the examples into the pages that show them
 	@$(PYTHON) docs/include.py
 
 .PHONY: recording
-recording: .venv/installed .venvs/sam/installed .venvs/ministack/installed ## run the demo, and write docs/demo.svg from what it showed
+recording: .venv/installed .venvs/sam/installed .venvs/ministack/installed .cache/wheels/installed ## run the demo, and write docs/demo.svg from what it showed
 	@$(PYTHON) examples/recording.py
 
 .PHONY: licences
@@ -141,12 +145,15 @@ requirements: | uv ## pin every requirements.in anew, with hashes
 
 COMPILE = $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.13
 
+.PHONY: wheel
+wheel: | uv ## the command line as a wheel, in .aws-sam/dist
+	@$(UV) build --quiet --wheel --out-dir .aws-sam/dist
+
 .PHONY: package
-package: .venvs/sam/installed ## .aws-sam/packaged.yaml and the command line's wheel, for a release; see CONTRIBUTING.md
+package: .venvs/sam/installed ## .aws-sam/packaged.yaml for the Serverless Application Repository; see CONTRIBUTING.md
 	@PATH="$(CURDIR)/.venvs/sam/bin:$$PATH"; export PATH; \
 	sam build && sam package --resolve-s3 --output-template-file .aws-sam/packaged.yaml; \
-	sed -i -E 's|^( *)ReadmeUrl:.*|&\n\1HomePageUrl: $(REPOSITORY_URL)\n\1SourceCodeUrl: $(REPOSITORY_URL)|' .aws-sam/packaged.yaml; \
-	$(UV) build --quiet --wheel --out-dir .aws-sam/dist
+	sed -i -E 's|^( *)ReadmeUrl:.*|&\n\1HomePageUrl: $(REPOSITORY_URL)\n\1SourceCodeUrl: $(REPOSITORY_URL)|' .aws-sam/packaged.yaml
 
 REPOSITORY_URL ?= $(shell git config remote.origin.url)
 
@@ -161,6 +168,15 @@ clean: ## remove whatever the other targets made
 
 .venvs/%/installed: requirements/%.txt | uv
 	@$(INSTALL)
+
+.cache/wheels/installed: $(wildcard layers/*/requirements.txt) | .venvs/sam/installed
+	@echo "downloading the layers' packages into $(@D)"
+	@mkdir -p $(@D)
+	@for list in $^; do for machine in x86_64 aarch64; do \
+	  .venvs/sam/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --requirement $$list \
+	    --platform manylinux_2_28_$$machine --platform manylinux2014_$$machine --implementation cp --python-version 3.13 \
+	    --only-binary :all: --dest $(@D); done; done
+	@touch $@
 
 .cache/node/installed: docs/site/package-lock.json
 	@echo "installing $< into $(@D)"

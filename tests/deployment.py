@@ -62,7 +62,7 @@ def sam(*arguments: str, environment: Mapping[str, str] | None = None, seconds: 
 
     It leaves nothing behind in HOME or the temporary folder.
     """
-    bin_folder = ROOT / ".venvs" / "sam" / "bin"
+    bin_folder, wheels = ROOT / ".venvs" / "sam" / "bin", ROOT / ".cache" / "wheels"
     with TemporaryDirectory(prefix="sam-") as folder:
         for name in (".config", ".pip", ".netrc"):  # where pip finds out how to reach its index
             if (there := Path.home() / name).exists():
@@ -76,6 +76,7 @@ def sam(*arguments: str, environment: Mapping[str, str] | None = None, seconds: 
             "HOME": folder,
             "TMPDIR": folder,
             "PIP_CACHE_DIR": str(ROOT / ".cache" / "pip"),
+            **({"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri()} if (wheels / "installed").exists() else {}),
         }
         what = f"sam {' '.join(arguments)}"
         try:

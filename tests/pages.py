@@ -115,7 +115,7 @@ def run(page: Path, clone: Path, environment: Mapping[str, str]) -> None:
         last = max(outputs)
         raise PageFailed(f"{page.name}:{found[last].line} ended with status {done.returncode}:\n{outputs[last]}")
     for number, text in expected.items():
-        if not _as_pattern(text).fullmatch(outputs[number]):
+        if not _as_pattern(text).fullmatch(outputs[number] + "\n"):
             place = f"{page.name}:{found[number].line}"
             raise PageFailed(f"{place} printed\n{outputs[number]}\n\nand the page says\n{text}")
 
@@ -128,7 +128,4 @@ def _as_pattern(text: str) -> re.Pattern[str]:
     lines = [
         r"(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + r"[ ]*\n" for line in text.splitlines()
     ]
-    pattern = "".join(lines)
-    return re.compile(
-        pattern.removesuffix(r"\n") if not text.endswith("…\n") else pattern.removesuffix(r"(?:.*\n)*") + r"(?s:.*)"
-    )
+    return re.compile("".join(lines))
