@@ -49,7 +49,8 @@ SCROLLED
 def record() -> list[tuple[float, str]]:
     """The demo's lines with their colours, each with the seconds at which it came; RuntimeError when it fails."""
     environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
-    begun, lines = time.monotonic(), []
+    begun = time.monotonic()
+    lines: list[tuple[float, str]] = []
     command = [sys.executable, str(ROOT / "examples" / "demo.py")]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:  # noqa: S603
         assert process.stdout is not None
