@@ -335,6 +335,8 @@ class TableResource:
         if why == "missing":
             # The ledger was emptied meanwhile: Lambda delivers the event again, and it begins anew.
             raise ServiceUnavailable("The provisioner's memory has lost this request.", "It is tried again.")
+        if why == "handed on":
+            return GoesOn()  # the rule stays: that worker may need it, and a poll after its answer removes it
         return Nothing()
 
     def _recorded(

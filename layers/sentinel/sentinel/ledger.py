@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 # A call's own time-outs (3 s to connect, 15 s to read, sent once) and what the way there may take.
 CALL_SECONDS = 21.0
+FENCE_SECONDS = 2.0  # at most, between a fence's moment and its call
 CLOCKS_DIFFER = 5.0  # seconds, at most, between two workers' clocks
 EARLIER_KEPT = 50
 EARLIER_SECONDS = 86400.0
@@ -94,8 +95,8 @@ class Ended(NamedTuple):
 
 class Fenced(Exception):
     """The ledger takes no more of this worker's writes. `why` says what to do: "superseded" by a later request, "taken"
-    by another resource, "missing" (begin again), or "handed on" (another worker has this request, or it is answered:
-    end in silence)."""
+    by another resource, "missing" (begin again), "over" (it was answered, and a later one is in hand: end in silence),
+    or "handed on" (another worker has it: end in silence and leave it the rule)."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -479,23 +480,26 @@ class Hold:
         if not self.name.token:
             raise self._lost()
         name = copy.deepcopy(self.name)
-        name.busy_until = self._clock() + CALL_SECONDS
         name.last = self.request.id
         if creates:
             name.created, name.table_id, name.built, name.rebuilt = self.request.id, "", [], []
         name.rebuilt = sorted({*name.rebuilt, *rebuilds})
         name.built = sorted({*name.built, *builds} - set(name.rebuilt))
-        item = to_item(_table_key(self.request.table), name)
         condition = {
             "ConditionExpression": "#token = :token",
             "ExpressionAttributeNames": {"#token": "token"},  # a reserved word
             "ExpressionAttributeValues": {":token": {"S": self.name.token}},
         }
-        try:
-            self._ledger.call("PutItem", TableName=self._ledger.name, Item=item, **condition)
-        except _ConditionLost:
-            raise self._lost() from None
-        name.etag = item["etag"]["S"]
+        began = float("-inf")
+        while self._clock() - began > FENCE_SECONDS:  # a ledger that was slow: the call would come later than announced
+            began = self._clock()
+            name.busy_until = began + CALL_SECONDS
+            item = to_item(_table_key(self.request.table), name)
+            try:
+                self._ledger.call("PutItem", TableName=self._ledger.name, Item=item, **condition)
+            except _ConditionLost:
+                raise self._lost() from None
+            name.etag = item["etag"]["S"]
         self.name, self.wrote = name, True
 
     def created(self, table_id: str) -> None:
@@ -585,11 +589,14 @@ class Hold:
     def _lost(self) -> Fenced:
         """Why a write was refused, which tells what to do."""
         resource, found = self._ledger._read(self.key, self.request.table)
-        if resource is None or found is None:
+        if resource is None:
             return Fenced("missing")
         mine = _in_hand(resource, self.request.id)
         if mine is None:
-            return Fenced("superseded")
+            answers = {each.id: each.answer for each in resource.earlier}
+            return Fenced("superseded" if answers.get(self.request.id) == SUPERSEDED else "over")
+        if found is None:
+            return Fenced("handed on" if mine.answer else "missing")
         if found.owner != self.key and not mine.answer:
             return Fenced("taken")
         return Fenced("handed on")
