@@ -40,7 +40,7 @@ class Region:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        aws = FakeAWS(timing=replace(Timing.none(), backfilling=61.5), clock=self.clock, call_seconds=0.0)
+        aws = FakeAWS(timing=replace(Timing.none(), backfilling=63.5), clock=self.clock, call_seconds=0.0)
         self.tables, self.items, self.rules = aws.tables, aws.ledger, aws.rules
         self._services: dict[str, Any] = {
             "dynamodb": aws.tables,
