@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 import trustme
+from strict_aws.items import ItemModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
     Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
 
+LEDGER = {
+    "BatchGetItem": "batch_get_item",
+    "GetItem": "get_item",
+    "PutItem": "put_item",
+    "TransactWriteItems": "transact_write_items",
+}
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:measured"
 
 
@@ -67,18 +74,24 @@ class _Server:
 class AwsStub(_Server):
     """HTTPS on localhost; `answers` gives the JSON body of each operation, anything else (an S3 PUT) gets an empty 200.
 
+    The provisioner's ledger is a real one, in `ledger`: what was written is read again.
     `authority` is the file with the certificate to trust. Each answer takes `seconds`, which a service needs for it.
     """
 
     def __init__(self, folder: Path, answers: Mapping[str, Any], *, seconds: float = 0) -> None:
         bodies = {operation: json.dumps(body).encode() for operation, body in answers.items()}
 
-        def answer(_method: str, _path: str, headers: Any, _body: bytes) -> Answer:
+        self.ledger = ItemModel()
+
+        def answer(_method: str, _path: str, headers: Any, body: bytes) -> Answer:
             target = headers.get("x-amz-target")
             time.sleep(seconds)
             if target is None:
                 return 200, {}, b""
-            content = bodies.get(target.partition(".")[2])
+            operation = target.partition(".")[2]
+            content = bodies.get(operation)
+            if content is None and operation in LEDGER:
+                content = json.dumps(getattr(self.ledger, LEDGER[operation])(json.loads(body))).encode()
             if content is None:
                 return 400, {}, b'{"__type": "UnknownOperationException"}'
             return 200, {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "0" * 52}, content
