@@ -72,6 +72,7 @@ class Invocation:
         self.history = hash((request, poll))  # of everything that it has seen
         self.tokens: set[str] = set()  # that it has made or seen
         self.made = 0
+        self.again = False  # delivered again, since the one before has died
         self.wakes = 0.0
         self.error: BaseException | None = None
         self.turn = threading.Semaphore(0)

@@ -139,7 +139,8 @@ class Execution:
             return True
         postponed = [i for i in self._invocations if i.state == "postponed"]
         begun = {i.request for i in self._invocations if i.thread}
-        if "A" in begun and "B" not in begun and "A" not in self.monitor.answers:
+        again = any(i.again for i in postponed)  # what died is delivered again, however late
+        if "A" in begun and "B" not in begun and "A" not in self.monitor.answers and not again:
             self.monitor.wrong.append("A is waited for, and nothing goes on")
         for each in postponed:
             each.state = "waiting"
@@ -280,7 +281,9 @@ class Execution:
         elif not invocation.poll:
             self._numbers[invocation.request] += 1
             name = f"{invocation.request}{self._numbers[invocation.request]}"
-            self._invocations.append(Invocation(name, invocation.request, invocation.event, poll=False))
+            again = Invocation(name, invocation.request, invocation.event, poll=False)
+            again.again = True
+            self._invocations.append(again)
 
     def _stop(self, invocation: Invocation, state: str) -> None:
         """In an invocation's thread: stops until it is this one's turn again."""
