@@ -232,7 +232,9 @@ class TableResource:
         )
         deadline = self._deadline(claimed)
         until = min(now + (POLL_SECONDS if claimed.is_poll else self._inline), deadline, end)
-        run = Run(self._api, goal, hold=hold, waiting=(hold.request.waiting, hold.request.since))
+        waits_until = 0.0 if goal.detached or goal.way_back else deadline
+        waiting = (hold.request.waiting, hold.request.since)
+        run = Run(self._api, goal, hold=hold, waiting=waiting, waits_until=waits_until)
         outcome = run.until(until, stop_at_builds=goal.detached and not after_answer)
         table, now = goal.schema.table_name, self._clock()
         if after_answer:

@@ -263,7 +263,7 @@ def test_an_event_that_comes_again_after_its_answer_undoes_nothing_of_the_next_r
     with Deployment(timing=FAST) as cfn:
         cfn.deploy(declare())
         if fails:
-            cfn.aws.faults.on("UpdateTable", error="denied")
+            cfn.aws.faults.on("UpdateTable", error="validation")
         cfn.cloudformation.deliveries, cfn.cloudformation.apart = 2, 600.0
         assert cfn.deploy(declare(index("gsi-a"), index("gsi-b"))).complete == (not fails)
         cfn.cloudformation.deliveries = 1

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sentinel.aws_errors import Verdict, aws_code, classify, from_aws
+from sentinel.aws_errors import RIGHTS_SHOWN_AFTER, Verdict, aws_code, classify, from_aws
 from sentinel.ledger_items import (
     SUPERSEDED,
     Declaration,
@@ -52,9 +52,6 @@ MAX_TRACES = 4
 MAX_ITEM_BYTES = 350_000  # DynamoDB's limit is 400 KB; above this, former declarations are left out
 # How long after now a request may claim to be signed: an event with a forged date must not lock a resource.
 MAX_AHEAD = 300.0
-# Rights of a role made seconds ago may not be known yet (IAM is eventually consistent). Longer than it was ever seen to
-# take, short enough for a right that is really missing.
-IAM_SECONDS = 60.0
 LONGEST_PAUSE = 10.0
 
 
@@ -363,8 +360,8 @@ class Ledger:
         if _passes(error):
             return True
         if self._denied_until is None:
-            self._denied_until = self.clock() + IAM_SECONDS
-        return aws_code(error).startswith("AccessDenied") and self.clock() < self._denied_until
+            self._denied_until = self.clock() + RIGHTS_SHOWN_AFTER
+        return classify(error)[0] is Verdict.DENIED and self.clock() < self._denied_until
 
     def note(self, key: str, request_id: str, **changes: Any) -> None:
         """Changes fields of a request in hand, if it still is. Raises `LedgerFailed`."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from sentinel.build_times import build_times, builds_of
 from sentinel.errors import SentinelError, TableNotReady
 from sentinel.look import Look
 from sentinel.ownership import describe_mark, identify, label_of
@@ -97,6 +98,8 @@ class TableProvisioner(TableApi):
             assumes += (f"that the deploy is that of {describe_mark(label_of(table))}, which manages the table",)
         if table and table.busy:
             assumes += (f"{table.busy}; that is waited for first",)
+        if table and (times := build_times(builds_of(plan.steps), detached=goal.detached)):
+            assumes += (times,)
         conflicts = [conflict.text for conflict in plan.conflicts]
         lines = [step.summary for step in plan.steps] + [f"! {text}" for text in (*conflicts, *plan.failed)]
         return ProvisionPlan(

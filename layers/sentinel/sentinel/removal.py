@@ -37,7 +37,7 @@ class Removal:
         `done` is false where the deadline came first. Raises `OperationRefused` under deletion protection, AWS's
         refusals, and the ledger's `Fenced` and `LedgerFailed`.
         """
-        wait = Wait(self._api, deadline)
+        wait = Wait(self._api, deadline, began=self._hold.request.began)
         logged = ""
         if (before := self._hold.begins - self._api.clock()) > 0:
             self._api.sleep(before)  # a call of the former holder may still take effect

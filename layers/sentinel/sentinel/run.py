@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError
 from msgspec import Struct, structs
 
-from sentinel.aws_errors import Verdict, aws_code, classify
+from sentinel.aws_errors import RIGHTS_SHOWN_AFTER, Verdict, aws_code, classify
+from sentinel.build_times import builds_of, too_many
 from sentinel.errors import OperationRefused, SentinelError, TableConflict, TableNotFound
 from sentinel.look import Look
 from sentinel.ownership import Identity, describe_mark, identify, label_of
@@ -190,9 +191,11 @@ class Doubt:
 class Wait:
     """Waits 1 s doubling to 30 s, starting over when something changed, never beyond the deadline."""
 
-    def __init__(self, api: TableApi, deadline: float) -> None:
+    def __init__(self, api: TableApi, deadline: float, *, began: float) -> None:
+        """`began`: when the request did; for a while after it, rights may not be known yet."""
         self._clock, self._sleep = api.clock, api.sleep
         self._deadline = deadline
+        self._rights_shown = began + RIGHTS_SHOWN_AFTER
         self._delay = FIRST_WAIT
         self._seen: object = None
         self._failing: object = None
@@ -210,6 +213,8 @@ class Wait:
         verdict = classify(error.__cause__)[0] if error.__cause__ else Verdict.FATAL
         if verdict is Verdict.WAIT or verdict is Verdict.DONE:
             return True
+        if verdict is Verdict.DENIED:
+            return self._clock() < self._rights_shown
         failing = error.context.get("operation")
         self._failures = self._failures + 1 if failing == self._failing else 1
         self._failing = failing
@@ -256,10 +261,17 @@ class Progress:
 
 class Run:
     """One run towards a goal. `hold` is the claim of a request in the ledger (None: a direct invocation, which owns
-    nothing); `waiting` is what an earlier invocation of the same request was waiting for, and since when."""
+    nothing); `waiting` is what an earlier invocation of the same request was waiting for, and since when.
+    `waits_until` is the moment until which somebody waits for the index builds (0: nobody does)."""
 
     def __init__(
-        self, api: TableApi, goal: Goal, *, hold: Hold | None = None, waiting: tuple[str, float] = ("", 0.0)
+        self,
+        api: TableApi,
+        goal: Goal,
+        *,
+        hold: Hold | None = None,
+        waiting: tuple[str, float] = ("", 0.0),
+        waits_until: float = 0.0,
     ) -> None:
         self._api, self._goal, self._hold = api, goal, hold
         self._look = Look(api)
@@ -268,6 +280,7 @@ class Run:
         changed_at = hold.changed_at if hold else 0.0
         self._doubt = Doubt(api.clock, was_there=resumed, changed_at=changed_at, waiting=waiting)
         self._progress = Progress(api, waiting)
+        self._waits_until = waits_until
         self._found, self._known_goal = Identity(), goal
         self._created = False
         self._warned: dict[str, None] = {}
@@ -284,7 +297,7 @@ class Run:
         Raises `TableConflict` before the first write where the declaration cannot be met, what AWS refuses for good,
         and the ledger's `Fenced` and `LedgerFailed`.
         """
-        wait = Wait(self._api, deadline)
+        wait = Wait(self._api, deadline, began=self._hold.request.began if self._hold else self._api.clock())
         if self._hold and (before := self._hold.begins - self._api.clock()) > 0:
             self._api.sleep(before)  # a call of the former holder may still take effect
         while True:
@@ -367,9 +380,18 @@ class Run:
         if managed_by and not goal.label and steps:
             self.refused_owner = True
             self._refuse((f"{goal.schema.table_name} is managed by {describe_mark(managed_by)}; change it there",))
+        self._check_time(steps)
         if table and self._hold:
             self._hold.adopt(table.id, self._found)
         return structs.replace(plan, steps=steps)
+
+    def _check_time(self, steps: tuple[Step, ...]) -> None:
+        """Refuses, before the first write, builds that cannot end while somebody waits. A way back is never refused."""
+        begun = bool(self.written) or (self._hold is not None and self._hold.wrote)
+        if begun or not self._waits_until or self._api.own_endpoint:
+            return
+        if why := too_many(builds_of(steps), self._waits_until - self._api.clock()):
+            self._refuse((why,))
 
     def _tolerated(self, goal: Goal, table: Table, plan: Plan) -> tuple[tuple[Step, ...], tuple[Conflict, ...]]:
         """The steps that are taken in spite of conflicts, and the conflicts that refuse.
