@@ -75,8 +75,8 @@ def measure(client: Any) -> list[tuple[str, Counter[str]]]:
     operations: list[tuple[str, Callable[[], object]]] = [
         ("request: create", lambda: requests.create(request())),
         ("request: get", lambda: requests.get(first.id)),
-        ("request: approve", lambda: requests.approve(first.id, "bob")),
-        ("request: deny", lambda: requests.deny(second.id, "bob")),
+        ("request: approve", lambda: requests.approve(first.id, "bob", first.updated_at)),
+        ("request: deny", lambda: requests.deny(second.id, "bob", second.updated_at)),
         ("request: cancel", lambda: requests.cancel(third.id, "ann")),
         ("request: list 100 of a requester", lambda: requests.list_by_requester("ann", limit=100)),
         ("break-glass: invoke", lambda: events.create(event)),

@@ -60,7 +60,7 @@ def sentinel() -> dict[str, int]:
 
     mine, stale, approved, denied, own, cancelled, gone = (new() for _ in range(7))
     store.update(store.get(stale.id))
-    store.approve(approved.id, "bob")
+    store.approve(approved.id, "bob", approved.updated_at)
     operations: dict[str, Callable[[], Any]] = {
         "create": new,
         "create, repeated": lambda: store.create(approved),
@@ -69,10 +69,10 @@ def sentinel() -> dict[str, int]:
         "update": lambda: store.update(mine),
         "update, somebody else was faster": lambda: store.update(stale),
         "update, approved meanwhile": lambda: store.update(approved),
-        "approve": lambda: store.approve(mine.id, "bob"),
-        "approve, repeated": lambda: store.approve(mine.id, "bob"),
-        "approve, one's own": lambda: store.approve(own.id, "alice"),
-        "deny": lambda: store.deny(denied.id, "bob"),
+        "approve": lambda: store.approve(mine.id, "bob", mine.updated_at),
+        "approve, repeated": lambda: store.approve(mine.id, "bob", mine.updated_at),
+        "approve, one's own": lambda: store.approve(own.id, "alice", own.updated_at),
+        "deny": lambda: store.deny(denied.id, "bob", denied.updated_at),
         "cancel": lambda: store.cancel(cancelled.id, "alice"),
         "cancel, somebody else's": lambda: store.cancel(own.id, "mallory"),
         "delete": lambda: store.delete(gone.id),

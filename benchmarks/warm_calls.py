@@ -71,7 +71,7 @@ def sentinel(client: Any) -> Operations:
         "create": lambda: store.create(Request(**CONTENT, duration_seconds=3600)),
         "get": lambda: store.get(ID),
         "update": lambda: store.update(read),
-        "approve": lambda: store.approve(ID, "bob"),
+        "approve": lambda: store.approve(ID, "bob", read.updated_at),
         "list of 100": lambda: store.list_by_requester("alice").requests,
     }
 

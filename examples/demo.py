@@ -149,7 +149,7 @@ def show_request(sentinel: Stack) -> None:
         },
     )
     said("alice asks for production-read", f"{request['status']}, id {request['id']}")
-    decide = {"action": "approve", "id": request["id"]}
+    decide = {"action": "approve", "id": request["id"], "updated_at": request["updated_at"]}
     refused("alice approves it herself", sentinel, "ApprovalsFunction", {**decide, "approver": "alice"})
     approved = sentinel.invoke("ApprovalsFunction", {**decide, "approver": "bob", "comment": "Until five."})
     said("bob approves", f"{approved['status']} by {approved['approver']}: {approved['approver_comment']}")

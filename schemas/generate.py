@@ -192,7 +192,13 @@ def schemas() -> dict[str, str]:
     made = {PROPERTIES: properties_schema(), "registry/custom-dynamodb-table.json": registry_schema()}
     for app in sorted(FUNCTIONS.glob("*/app.py")):
         made[f"events/{app.parent.name}.json"] = event_schema(app.parent.name)
-    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in made.items()}
+    return {name: _printed(schema) for name, schema in made.items()}
+
+
+def _printed(schema: Any) -> str:
+    """As JSON, with escapes for what an editor does not show: names may not have such characters, and patterns do."""
+    printed = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return re.sub("[\U00010000-\U0010ffff]", lambda found: json.dumps(found[0])[1:-1], printed)
 
 
 if __name__ == "__main__":

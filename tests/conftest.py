@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# `make soak`: property tests that leave the number of examples to the profile look a hundred times as far.
-settings.register_profile("soak", max_examples=10_000, deadline=None)
+# `make test` draws the same examples each time: it fails by what was changed, not by chance. `make soak` draws others
+# each time, and property tests that leave the number of examples to the profile look a hundred times as far.
+settings.register_profile("test", derandomize=True)
+settings.register_profile("random", derandomize=False)
+settings.register_profile("soak", derandomize=False, max_examples=10_000, deadline=None)
+settings.load_profile("test")  # --hypothesis-profile comes later, and takes precedence
 
 
 @pytest.fixture(autouse=True)

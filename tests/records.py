@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 from deployment import load_app
 from sentinel.breakglass import BreakGlassEvent, BreakGlassStore
 from sentinel.errors import RecordExpired, RecordNotFound
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from sentinel.items import Record
-    from sentinel.store import RecordStore
+    from sentinel.queries import ListedStore
+    from wire import Wire
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "Looking into a failed payment."
@@ -40,16 +42,17 @@ class Kind:
     """One kind of record.
 
     `new(**values)` makes a record that can be stored; `end` is a transition out of its open status by somebody, and
-    `other_end` another one or, where there is only one, the same; `changes` is what an update may set.
+    `other_end` another one or, where there is only one, the same; `changes` is what an update may set. A decision on a
+    request is one on its version: that which is stored now, unless `version` says another.
     """
 
     name: str
     schema: Callable[[str], TableSchema]
-    store: type[RecordStore[Any, Any]]
+    store: type[ListedStore[Any, Any]]
     new: Callable[..., Any]
     owner: str
-    end: Callable[[Any, str, str], Any]
-    other_end: Callable[[Any, str, str], Any]
+    end: Callable[..., Any]
+    other_end: Callable[..., Any]
     changes: dict[str, Any]
 
     def __str__(self) -> str:
@@ -83,14 +86,28 @@ def _session(**values: Any) -> Session:
     return Session(**usual | values)
 
 
+# The text of a version that nothing is stored with.
+NO_VERSION = "2026-11-21T02:08:00.123451Z"
+
+
+def version_of(store: Any, id: str) -> str:
+    """The version that is stored under `id`, as another client than the store's reads it; `NO_VERSION` without one."""
+    reader = getattr(store, "reader", store._client)
+    try:
+        item = reader.get_item(TableName=store.table_name, Key={"id": {"S": id}}, ConsistentRead=True).get("Item", {})
+    except (BotoCoreError, ClientError):
+        return NO_VERSION
+    return str(item.get("updated_at", {}).get("S") or NO_VERSION)
+
+
 REQUESTS = Kind(
     "requests",
     approval_table_schema,
     RequestStore,
     _request,
     owner="requester",
-    end=lambda store, id, who: store.approve(id, who, "Until five."),
-    other_end=lambda store, id, who: store.deny(id, who, "Not today."),
+    end=lambda store, id, who, version="": store.approve(id, who, version or version_of(store, id), "Until five."),
+    other_end=lambda store, id, who, version="": store.deny(id, who, version or version_of(store, id), "Not today."),
     changes={"justification": "Another reason altogether.", "duration_seconds": 60},
 )
 EVENTS = Kind(
@@ -99,8 +116,8 @@ EVENTS = Kind(
     BreakGlassStore,
     _event,
     owner="invoker",
-    end=lambda store, id, who: store.close(id, who, "Up again."),
-    other_end=lambda store, id, who: store.close(id, who, "It was nothing."),
+    end=lambda store, id, who, _="": store.close(id, who, "Up again."),
+    other_end=lambda store, id, who, _="": store.close(id, who, "It was nothing."),
     changes={"justification": "Another reason altogether.", "reason_code": "other", "request_id": "0" * 16},
 )
 SESSIONS = Kind(
@@ -109,8 +126,8 @@ SESSIONS = Kind(
     SessionStore,
     _session,
     owner="user",
-    end=lambda store, id, who: store.revoke(id, who, "The hour is over."),
-    other_end=lambda store, id, who: store.revoke(id, who, "Lost laptop."),
+    end=lambda store, id, who, _="": store.revoke(id, who, "The hour is over."),
+    other_end=lambda store, id, who, _="": store.revoke(id, who, "Lost laptop."),
     changes={"source_identity": "alice@example.com", "device_id": "laptop-7"},
 )
 KINDS = [REQUESTS, EVENTS, SESSIONS]
@@ -128,6 +145,31 @@ def make_table(client: DynamoDBClient, kind: Kind) -> str:
     name = f"{kind.name}-{uuid.uuid4().hex}"
     client.create_table(**create_table_input(kind.schema(name)))
     return name
+
+
+def raw(wire: Wire, store: Any, id: str) -> dict[str, Any]:
+    """What is stored under an id; nothing: {}."""
+    found: Any = wire.client().get_item(TableName=store.table_name, Key={"id": {"S": id}}, ConsistentRead=True)
+    return dict(found.get("Item", {}))
+
+
+def put_foreign(wire: Wire, store: Any, kind: Kind, **changes: Any) -> dict[str, Any]:
+    """Stores an item as another writer does: nanoseconds, trimmed zeros, offsets, and an attribute of its own.
+
+    `changes` are of its attributes; None leaves one out.
+    """
+    item = store._form.item(
+        kind.new(
+            created_at="2026-11-20T21:08:05-05:00",
+            updated_at="2026-11-21T02:08:05.12Z",
+            expires_at="2100-01-01T00:00:00.123456789Z",
+        )
+    )
+    item["team"] = {"M": {"names": {"L": [{"S": "blue"}, {"NULL": True}]}}}
+    item = {name: value for name, value in (item | changes).items() if value is not None}
+    wire.client().put_item(TableName=store.table_name, Item=item)
+    wire.forget()
+    return dict(item)
 
 
 def load_function(name: str, table: str, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:

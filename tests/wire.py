@@ -52,9 +52,15 @@ def lose_request() -> Fault:
     return Fault(reaches_the_engine=False)
 
 
-def stay_silent(seconds: float, *, effect: bool) -> Fault:
-    """Nothing is heard for so long, then the connection is closed; the effect happens before, or not at all."""
-    return Fault(reaches_the_engine=effect, then=lambda: time.sleep(seconds))
+def stay_silent(seconds: float, *, effect: bool, then: Callable[[], object] = lambda: None) -> Fault:
+    """Nothing is heard for so long, then `then` happens and the connection is closed; the effect happens before, or not
+    at all."""
+
+    def wait() -> None:
+        time.sleep(seconds)
+        then()
+
+    return Fault(reaches_the_engine=effect, then=wait)
 
 
 def refuse(code: str, message: str = "", status: int = 400) -> Fault:

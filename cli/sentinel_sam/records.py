@@ -9,7 +9,7 @@ import click
 
 from sentinel_sam import show
 from sentinel_sam.options import DURATION, answers_json, looks
-from sentinel_sam.stack import REFUSED
+from sentinel_sam.stack import REFUSED, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,7 @@ def _list(
     stack: Stack,
     function: str,
     columns: tuple[str, ...],
+    open_status: str,
     *,
     limit: int,
     every: bool,
@@ -58,7 +59,9 @@ def _list(
     json: bool,
     **fields: Any,
 ) -> None:
-    """Prints `limit` records, or all, page by page."""
+    """Prints `limit` records, or all, page by page; those of a value that is asked for where it is not given."""
+    if fields["value"] is None:
+        fields["value"] = open_status if fields["by"] == "status" else _ask(fields["by"])
     event = {"action": "list", **_given(fields), "newest_first": not oldest_first}
     found: list[Any] = []
     unreadable: list[Any] = []
@@ -81,9 +84,17 @@ def _list(
     show.unreadable(unreadable)
 
 
+def _ask(name: str) -> str:
+    try:
+        return str(click.prompt(name, err=True))
+    except click.Abort:
+        raise click.UsageError(f"Missing argument VALUE: of which {name}?") from None
+
+
 def list_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         answers_json,
+        click.argument("value", required=False),
         click.option("--oldest-first", is_flag=True),
         click.option("--all", "every", is_flag=True, help="All of them, page by page."),
         click.option("--limit", type=click.IntRange(1), default=PAGE, show_default=True),
@@ -138,35 +149,103 @@ def cancel(stack: Stack, /, json: bool, **fields: Any) -> None:
 
 @click.command()
 @click.argument("id")
-@acts_as("approver")
-@click.option("--comment", help="At most 500 characters.")
+@acts_as("requester")
+@click.option("--justification", "-j", help="Why; 10 to 500 characters.")
+@click.option("--for", "duration_seconds", type=DURATION, help="How long; at most 8h.")
 @answers_json
 @click.pass_obj
-def approve(stack: Stack, /, json: bool, **fields: Any) -> None:
-    """Approve the request with this ID; nobody approves their own."""
-    _give(stack.invoke("ApprovalsFunction", {"action": "approve", **_given(fields)}), json)
+def update(stack: Stack, /, id: str, json: bool, **fields: Any) -> None:
+    """Change a pending request of your own."""
+    read = stack.invoke("RequestsFunction", {"action": "get", "id": id})
+    event = {"action": "update", "id": id, "updated_at": read["updated_at"], **_given(fields)}
+    _give(stack.invoke("RequestsFunction", event), json)
 
 
 @click.command()
 @click.argument("id")
-@acts_as("approver")
-@click.option("--comment", help="At most 500 characters.")
+@acts_as("requester")
 @answers_json
 @click.pass_obj
-def deny(stack: Stack, /, json: bool, **fields: Any) -> None:
-    """Deny the request with this ID."""
-    _give(stack.invoke("ApprovalsFunction", {"action": "deny", **_given(fields)}), json)
+def delete(stack: Stack, /, json: bool, **fields: Any) -> None:
+    """Remove a request of your own, unless it was approved or denied."""
+    _give(stack.invoke("RequestsFunction", {"action": "delete", **fields}), json)
+
+
+@click.command()
+@click.argument("requester")
+@click.argument("profile")
+@click.option("--approver", is_flag=True, help="Through the approver's function, for those who may invoke only that.")
+@answers_json
+@click.pass_obj
+def active(stack: Stack, /, approver: bool, json: bool, **fields: Any) -> None:
+    """The approved request of REQUESTER for PROFILE whose access runs the longest now, if there is one."""
+    function = "ApprovalsFunction" if approver else "RequestsFunction"
+    _give(stack.invoke(function, {"action": "active", **fields}), json)
+
+
+def decision(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Arguments and options of a decision."""
+    for option in (
+        answers_json,
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option("--comment", help="At most 500 characters."),
+        acts_as("approver"),
+        click.argument("id"),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@decision
+@click.pass_obj
+def approve(stack: Stack, /, **options: Any) -> None:
+    """Approve the request with this ID, as it is shown; nobody approves their own."""
+    _decide(stack, "approve", **options)
+
+
+@click.command()
+@decision
+@click.pass_obj
+def deny(stack: Stack, /, **options: Any) -> None:
+    """Deny the request with this ID, as it is shown."""
+    _decide(stack, "deny", **options)
+
+
+def _decide(stack: Stack, action: str, *, id: str, yes: bool, json: bool, **fields: Any) -> None:
+    """Shows the request, asks, and decides on what was shown; where it has changed since, once more."""
+    while True:
+        seen = stack.invoke("ApprovalsFunction", {"action": "get", "id": id})
+        if not yes:
+            show.record(seen, error=True)
+            _confirm(action)
+        event = {"action": action, "id": id, "updated_at": seen["updated_at"], **_given(fields)}
+        try:
+            _give(stack.invoke("ApprovalsFunction", event), json)
+            return
+        except Refused as refusal:
+            if yes or not refusal.message.startswith("CONCURRENT_MODIFICATION"):
+                raise
+            show.hint("The request has changed since it was shown. It is now:")
+
+
+def _confirm(action: str) -> None:
+    try:
+        is_wanted = click.confirm(f"{action.capitalize()} this request?", default=False, err=True)
+    except click.Abort:
+        raise click.UsageError("Nobody answered whether to do it; --yes does it without asking.") from None
+    if not is_wanted:
+        raise Refused(f"The request was not decided: you did not {action} it.")
 
 
 @click.command("list")
 @click.option("--by", type=click.Choice(["status", "requester", "profile"]), default="status", show_default=True)
-@click.argument("value", default="pending")
 @click.option("--approver", is_flag=True, help="Through the approver's function, for those who may invoke only that.")
 @list_options
 @click.pass_obj
 def list_requests(stack: Stack, /, approver: bool, **options: Any) -> None:
     """Requests, newest first: the pending ones, or those by status, requester or profile VALUE."""
-    _list(stack, "ApprovalsFunction" if approver else "RequestsFunction", REQUEST_COLUMNS, **options)
+    _list(stack, "ApprovalsFunction" if approver else "RequestsFunction", REQUEST_COLUMNS, "pending", **options)
 
 
 # ------------------------------------------------------------------ break-glass events
@@ -220,12 +299,11 @@ def show_break_glass(stack: Stack, id: str, json: bool) -> None:
 
 @break_glass.command("list")
 @click.option("--by", type=click.Choice(["status", "invoker", "profile"]), default="status", show_default=True)
-@click.argument("value", default="active")
 @list_options
 @click.pass_obj
 def list_break_glass(stack: Stack, /, **options: Any) -> None:
     """Events, newest first: the active ones, or those by status, invoker or profile VALUE."""
-    _list(stack, "BreakGlassFunction", EVENT_COLUMNS, **options)
+    _list(stack, "BreakGlassFunction", EVENT_COLUMNS, "active", **options)
 
 
 @break_glass.command("active")
@@ -320,14 +398,13 @@ def show_session(stack: Stack, id: str, json: bool) -> None:
     default="status",
     show_default=True,
 )
-@click.argument("value", default="active")
 @click.option("--from", "from", help="Made at this moment or later, such as 2026-11-01T00:00:00Z.")
 @click.option("--to", help="Made at this moment or earlier.")
 @list_options
 @click.pass_obj
 def list_sessions(stack: Stack, /, **options: Any) -> None:
     """Sessions, newest first: the active ones, or those by status, user, profile or server VALUE."""
-    _list(stack, "SessionsFunction", SESSION_COLUMNS, **options)
+    _list(stack, "SessionsFunction", SESSION_COLUMNS, "active", **options)
 
 
 @sessions.command("active")
@@ -340,4 +417,16 @@ def active_session(stack: Stack, server_instance_id: str, json: bool) -> None:
     _give(stack.invoke("SessionsFunction", event), json)
 
 
-COMMANDS = (request, show_request, cancel, approve, deny, list_requests, break_glass, sessions)
+COMMANDS = (
+    request,
+    show_request,
+    update,
+    cancel,
+    delete,
+    approve,
+    deny,
+    active,
+    list_requests,
+    break_glass,
+    sessions,
+)

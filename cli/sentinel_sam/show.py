@@ -29,12 +29,16 @@ STYLES = {
 }
 LINE_STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
 TIMES = ("created_at", "updated_at", "expires_at", "started_at", "last_access_at")
+ID_WIDTH = 16
+NARROWEST = 40  # with fewer columns, the terminal breaks lines, after the ids
 
 
 def console(*, error: bool = False) -> Console:
     """A new one each time: it looks at where standard output goes now. Piped, lines are never cut."""
     stream = sys.stderr if error else sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 10_000)
+    made = Console(file=stream, highlight=False, width=None if stream.isatty() else 10_000)
+    made.width = max(made.width, NARROWEST)
+    return made
 
 
 def hint(text: str) -> None:
@@ -42,7 +46,9 @@ def hint(text: str) -> None:
 
 
 def as_json(answer: Any) -> None:
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    """As it came. What steers a terminal is written as JSON's escapes, which say the same to whoever reads JSON."""
+    printed = json.dumps(answer, indent=2, ensure_ascii=False)
+    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in printed))
 
 
 def text(value: Any, *, style: str = "") -> Text:
@@ -75,7 +81,11 @@ def records(found: Sequence[Mapping[str, Any]], columns: Sequence[str], *, more:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.removesuffix("_seconds").removesuffix("_at"), overflow="fold")
+        name = column.removesuffix("_seconds").removesuffix("_at")
+        if column == "id":  # never broken: it is to be copied
+            table.add_column(name, no_wrap=True, min_width=ID_WIDTH)
+        else:
+            table.add_column(name, overflow="fold")
     for record in found:
         table.add_row(*(_cell(column, record.get(column)) for column in columns))
     out.print(table)
@@ -83,19 +93,21 @@ def records(found: Sequence[Mapping[str, Any]], columns: Sequence[str], *, more:
         hint("There are more: --all gives them too.")
 
 
-def record(found: Mapping[str, Any]) -> None:
+def record(found: Mapping[str, Any], *, error: bool = False) -> None:
     """A record, one field a line; empty ones are left out."""
     table = Table.grid(padding=(0, 2))
     for name, value in found.items():
         if value not in (None, ""):
             shown = text(duration(value)) if name == "duration_seconds" else text(value)
             table.add_row(Text(name.removesuffix("_seconds"), style="dim"), shown)
-    console().print(table)
+    console(error=error).print(table)
 
 
 def unreadable(found: Sequence[Mapping[str, Any]]) -> None:
     for item in found:
-        console(error=True).print(text(f"not readable: {item.get('id')}: {item.get('reason')}", style="yellow"))
+        console(error=True).print(
+            text(f"not readable: {item.get('id')}: {item.get('reason')}", style="yellow"), soft_wrap=True
+        )
 
 
 def plan(answer: Mapping[str, Any], name: str) -> None:

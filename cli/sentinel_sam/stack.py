@@ -178,7 +178,7 @@ class Stack:
 
     def provisioner_log(self, since: float) -> list[str]:
         """The lines of the provisioner's log from `since` on (seconds since the epoch)."""
-        group = f"/aws/lambda/{self.name}-table-provisioner"
+        group = self.output("TableProvisionerLogGroupName")
         lines: list[str] = []
         token: dict[str, str] = {}
         while True:

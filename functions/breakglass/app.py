@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics
-from sentinel.breakglass import BreakGlassEvent, BreakGlassStore
-from sentinel.edge import Edge, Event, Get, List
+from sentinel.breakglass import JUSTIFICATION, REASON, BreakGlassEvent, BreakGlassStore
+from sentinel.edge import Edge, Event, Get, IdText, List, NameText
+from sentinel.values import described
 
 
 class Invoke(Event, tag="invoke"):
@@ -16,35 +16,25 @@ class Invoke(Event, tag="invoke"):
     "request_id"?, "id"?}` → the event"""
 
     ACTOR = "invoker"
-    invoker: str
-    profile: str
+    invoker: NameText
+    profile: NameText
     reason_code: str
-    justification: str
+    justification: Annotated[str, described(JUSTIFICATION)]
     duration_seconds: int | float
-    request_id: str | None = None
-    id: str | None = None
+    request_id: IdText | None = None
+    id: IdText | None = None
 
     def answer(self, store: BreakGlassStore) -> BreakGlassEvent:
-        event = BreakGlassEvent(
-            invoker=self.invoker,
-            profile=self.profile,
-            reason_code=self.reason_code,  # type: ignore[arg-type]  # the store says which there are
-            justification=self.justification,
-            duration_seconds=self.duration_seconds,
-            request_id=self.request_id or "",
-        )
-        if self.id is not None:
-            event.id = self.id
-        return store.create(event)
+        return store.create(self.made(BreakGlassEvent))
 
 
 class Close(Event, tag="close"):
     """`{"action": "close", "id", "closed_by", "reason"}` → the event"""
 
     ACTOR = "closed_by"
-    id: str
-    closed_by: str
-    reason: str
+    id: IdText
+    closed_by: NameText
+    reason: Annotated[str, described(REASON)]
 
     def answer(self, store: BreakGlassStore) -> BreakGlassEvent:
         return store.close(self.id, self.closed_by, self.reason)
@@ -53,8 +43,8 @@ class Close(Event, tag="close"):
 class Active(Event, tag="active"):
     """`{"action": "active", "invoker", "profile"}` → the event or null"""
 
-    invoker: str
-    profile: str
+    invoker: NameText
+    profile: NameText
 
     def answer(self, store: BreakGlassStore) -> BreakGlassEvent | None:
         return store.active(self.invoker, self.profile)
@@ -83,9 +73,10 @@ class Last(Event, tag="last"):
 
 edge = Edge(
     Invoke, Get, Close, List, Active, Count, Last,
-    logger=Logger(), metrics=Metrics(), counts={"invoke": "EventsInvoked", "close": "EventsClosed"},
+    # Whatever LogLevel says: these are the audit lines.
+    logger=Logger(level="INFO"), metrics=Metrics(), counts={"invoke": "EventsInvoked", "close": "EventsClosed"},
 )  # fmt: skip
-store = BreakGlassStore(os.environ["SENTINEL_TABLE"], audit=edge.audit)
+store = edge.open(BreakGlassStore)
 
 
 def handler(event: Any, context: Any) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics
-from sentinel.edge import Edge, Event, Get, List
-from sentinel.errors import InvalidEvent
-from sentinel.requests import LIFETIME_SECONDS, Request, RequestStore
+from sentinel.edge import Edge, Event, Get, IdText, List, NameText
+from sentinel.requests import JUSTIFICATION, LIFETIME_SECONDS, Request, RequestStore
+from sentinel.values import described
 
 
 class Create(Event, tag="create"):
@@ -17,38 +16,28 @@ class Create(Event, tag="create"):
     "expires_in_seconds"?}` → the request"""
 
     ACTOR = "requester"
-    requester: str
-    profile: str
-    justification: str
+    requester: NameText
+    profile: NameText
+    justification: Annotated[str, described(JUSTIFICATION)]
     duration_seconds: int | float
-    id: str | None = None
+    id: IdText | None = None
     expires_in_seconds: int = LIFETIME_SECONDS
 
     def answer(self, store: RequestStore) -> Request:
-        request = Request(
-            requester=self.requester,
-            profile=self.profile,
-            justification=self.justification,
-            duration_seconds=self.duration_seconds,
-        )
-        if self.id is not None:
-            request.id = self.id
-        return store.create(request, expires_in_seconds=self.expires_in_seconds)
+        return store.create(self.made(Request), expires_in_seconds=self.expires_in_seconds)
 
 
 class Update(Event, tag="update"):
     """`{"action": "update", "id", "requester", "updated_at", "justification"?, "duration_seconds"?}` → the request"""
 
     ACTOR = "requester"
-    id: str
-    requester: str
+    id: IdText
+    requester: NameText
     updated_at: str
-    justification: str | None = None
+    justification: Annotated[str, described(JUSTIFICATION)] | None = None
     duration_seconds: int | float | None = None
 
     def answer(self, store: RequestStore) -> Request:
-        if self.justification is None and self.duration_seconds is None:
-            raise InvalidEvent("There is nothing to update.", "Give justification, duration_seconds or both.")
         return store.change(
             self.id,
             self.requester,
@@ -62,19 +51,29 @@ class Cancel(Event, tag="cancel"):
     """`{"action": "cancel", "id", "requester"}` → the request"""
 
     ACTOR = "requester"
-    id: str
-    requester: str
+    id: IdText
+    requester: NameText
 
     def answer(self, store: RequestStore) -> Request:
         return store.cancel(self.id, self.requester)
+
+
+class Active(Event, tag="active"):
+    """`{"action": "active", "requester", "profile"}` → the request or null"""
+
+    requester: NameText
+    profile: NameText
+
+    def answer(self, store: RequestStore) -> Request | None:
+        return store.active(self.requester, self.profile)
 
 
 class Delete(Event, tag="delete"):
     """`{"action": "delete", "id", "requester"}` → `{"id"}`"""
 
     ACTOR = "requester"
-    id: str
-    requester: str
+    id: IdText
+    requester: NameText
 
     def answer(self, store: RequestStore) -> dict[str, str]:
         store.delete_own(self.id, self.requester)
@@ -82,12 +81,13 @@ class Delete(Event, tag="delete"):
 
 
 edge = Edge(
-    Create, Get, Update, Cancel, Delete, List,
-    logger=Logger(), metrics=Metrics(), counts={"create": "RequestsCreated"},
+    Create, Get, Update, Cancel, Delete, Active, List,
+    # Whatever LogLevel says: these are the audit lines.
+    logger=Logger(level="INFO"), metrics=Metrics(), counts={"create": "RequestsCreated"},
 )  # fmt: skip
-store = RequestStore(os.environ["SENTINEL_TABLE"], audit=edge.audit)
+store = edge.open(RequestStore)
 
 
 def handler(event: Any, context: Any) -> Any:
-    """`create`, `get`, `update`, `cancel`, `delete` and `list`, as docs/requests.md has them."""
+    """`create`, `get`, `update`, `cancel`, `delete`, `active` and `list`, as docs/requests.md has them."""
     return edge(event, store, context)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics
 from msgspec import field
 from sentinel import edge as edges
-from sentinel.edge import Edge, Event, Get
-from sentinel.sessions import LIFETIME_SECONDS, Session, SessionPage, SessionStore
+from sentinel.edge import Edge, Event, Get, IdText, NameText
+from sentinel.sessions import LIFETIME_SECONDS, REASON, Session, SessionPage, SessionStore
+from sentinel.values import described
 
 
 class Start(Event, tag="start"):
@@ -18,31 +18,22 @@ class Start(Event, tag="start"):
     "expires_in_seconds"?, "id"?}` → the session"""
 
     ACTOR = "user"
-    user: str
-    profile: str
-    server_instance_id: str | None = None
-    source_identity: str | None = None
-    device_id: str | None = None
+    user: NameText
+    profile: NameText
+    server_instance_id: NameText | None = None
+    source_identity: NameText | None = None
+    device_id: NameText | None = None
     expires_in_seconds: int = LIFETIME_SECONDS
-    id: str | None = None
+    id: IdText | None = None
 
     def answer(self, store: SessionStore) -> Session:
-        session = Session(
-            user=self.user,
-            profile=self.profile,
-            server_instance_id=self.server_instance_id or "",
-            source_identity=self.source_identity or "",
-            device_id=self.device_id or "",
-        )
-        if self.id is not None:
-            session.id = self.id
-        return store.create(session, expires_in_seconds=self.expires_in_seconds)
+        return store.create(self.made(Session), expires_in_seconds=self.expires_in_seconds)
 
 
 class Touch(Event, tag="touch"):
     """`{"action": "touch", "id"}` → the session"""
 
-    id: str
+    id: IdText
 
     def answer(self, store: SessionStore) -> Session:
         return store.touch(self.id)
@@ -52,9 +43,9 @@ class Revoke(Event, tag="revoke"):
     """`{"action": "revoke", "id", "revoked_by", "reason"}` → the session"""
 
     ACTOR = "revoked_by"
-    id: str
-    revoked_by: str
-    reason: str
+    id: IdText
+    revoked_by: NameText
+    reason: Annotated[str, described(REASON)]
 
     def answer(self, store: SessionStore) -> Session:
         return store.revoke(self.id, self.revoked_by, self.reason)
@@ -81,7 +72,7 @@ class List(edges.List, tag="list"):
 class Active(Event, tag="active"):
     """`{"action": "active", "server_instance_id"}` → the session or null"""
 
-    server_instance_id: str
+    server_instance_id: NameText
 
     def answer(self, store: SessionStore) -> Session | None:
         return store.active(self.server_instance_id)
@@ -89,9 +80,10 @@ class Active(Event, tag="active"):
 
 edge = Edge(
     Start, Get, Touch, Revoke, List, Active,
-    logger=Logger(), metrics=Metrics(), counts={"start": "SessionsStarted", "revoke": "SessionsRevoked"},
+    # Whatever LogLevel says: these are the audit lines.
+    logger=Logger(level="INFO"), metrics=Metrics(), counts={"start": "SessionsStarted", "revoke": "SessionsRevoked"},
 )  # fmt: skip
-store = SessionStore(os.environ["SENTINEL_TABLE"], audit=edge.audit)
+store = edge.open(SessionStore)
 
 
 def handler(event: Any, context: Any) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from figures import collected, print_counts, print_outcomes
+from record_functions import Functions
 from records import KINDS, Kind, make_table
 from wire import Wire
 
@@ -38,13 +40,15 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def open_store(wire: Wire, _wire: tuple[Wire, DynamoDBClient]) -> Callable[..., Any]:
+def open_store(wire: Wire, _wire: tuple[Wire, DynamoDBClient], dynamodb: DynamoDBClient) -> Callable[..., Any]:
     """`open_store(kind)` gives a store over the wire on a new table; `table=` takes one that is there."""
 
     def opened(kind: Kind, *, table: str = "", clock: Callable[[], float] = time.time, **options: Any) -> Any:
         table = table or make_table(_wire[1], kind)
         wire.forget()
-        return kind.store(table, _wire[1], clock=clock, **options)
+        store: Any = kind.store(table, _wire[1], clock=clock, **options)
+        store.reader = dynamodb  # past the wire: see records.version_of
+        return store
 
     return opened
 
@@ -65,6 +69,16 @@ def requests_sent(record_property: Callable[[str, object], None]) -> Show:
 def outcome(record_property: Callable[[str, object], None]) -> Show:
     """Keeps what a failing call of a record function came to."""
     return lambda call, error, told: record_property("functions", (call, error, told))
+
+
+@pytest.fixture
+def functions(
+    wire: Wire, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Functions]:
+    before = set(logging.Logger.manager.loggerDict)
+    yield Functions(wire, dynamodb, capsys, monkeypatch)
+    for name in set(logging.Logger.manager.loggerDict) - before:
+        logging.getLogger(name).handlers.clear()  # they write to what this test captured
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

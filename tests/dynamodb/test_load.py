@@ -23,8 +23,8 @@ TURNS = 60
 PEOPLE = ["alice", "bob", "carol", "dave"]
 DOCUMENTED = {
     "create": set[str](),
-    "approve": {"InvalidStateTransition", "SelfApproval"},
-    "deny": {"InvalidStateTransition", "SelfApproval"},
+    "approve": {"InvalidStateTransition", "SelfApproval", "ConcurrentModification"},
+    "deny": {"InvalidStateTransition", "SelfApproval", "ConcurrentModification"},
     "cancel": {"InvalidStateTransition", "NotRequester"},
     "update": {"InvalidStateTransition", "NotRequester", "ConcurrentModification"},
     "list": set[str](),
@@ -109,7 +109,7 @@ def _event(action: str, choice: random.Random, made: list[dict[str, Any]]) -> di
         return None
     request = choice.choice(made[-10:])
     if action in ("approve", "deny"):
-        return {"action": action, "id": request["id"], "approver": who}
+        return {"action": action, "id": request["id"], "approver": who, "updated_at": request["updated_at"]}
     if action == "cancel":
         return {"action": action, "id": request["id"], "requester": who}
     version = {"updated_at": request["updated_at"], "duration_seconds": choice.randint(1, 28800)}

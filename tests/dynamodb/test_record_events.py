@@ -30,12 +30,13 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
     max_leaves=5,
 )
-# What a field may well hold, so that events get further than the first check.
+# What a field may well hold, so that events get further than the first check. The long text is none of those that the
+# watch over the log takes for a secret: as somebody's name, it is logged.
 LIKELY = st.sampled_from(
     [
         "alice", "bob", "prod", "pending", "active", "expired", "requester", "status", "profile", "invoker", "user",
         "incident", "0123456789abcdef", "fedcba9876543210", "2026-11-21T02:08:00.123451Z", "2026-11-21T02:08:00-05:00",
-        "Looking into a failed payment.", "", " ", "x" * 513, "x" * 1001, "\U0001f600" * 500, 0, 1, 100, 1000, 1001,
+        "A text of some length, as any.", "", " ", "x" * 513, "x" * 1001, "\U0001f600" * 500, 0, 1, 100, 1000, 1001,
         3600, 28801, 2**63, 10**400, -1, 0.5, 1e308, True, False, None,
     ]
 )  # fmt: skip

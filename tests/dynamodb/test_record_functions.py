@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from records import EVENTS, REQUESTS, SESSIONS, load_function, make_table
+from record_functions import (
+    ALICE,
+    APPROVE,
+    BOB,
+    CREATE,
+    INVOKE,
+    NOBODY,
+    PRIVATE,
+    START,
+    Functions,
+    over_http,
+    seen,
+    signed,
+)
 from sentinel.errors import (
     ConcurrentModification,
     EventExists,
@@ -29,84 +39,8 @@ from sentinel.errors import (
 from wire import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from figures import Show
-    from mypy_boto3_dynamodb import DynamoDBClient
     from wire import Wire
-
-PRIVATE = "Customer 4711's card, do not tell."
-NOBODY = "0" * 16
-CREATE = {
-    "action": "create",
-    "requester": "alice",
-    "profile": "prod",
-    "justification": PRIVATE,
-    "duration_seconds": 3600,
-}
-INVOKE = {
-    "action": "invoke",
-    "invoker": "erin",
-    "profile": "admin",
-    "reason_code": "incident",
-    "justification": PRIVATE,
-    "duration_seconds": 1800,
-}
-START = {"action": "start", "user": "alice", "profile": "prod", "server_instance_id": "i-1"}
-
-
-class Functions:
-    """The four functions on tables of their own; `lines` are what they printed as JSON since the last look."""
-
-    def __init__(
-        self, wire: Wire, client: DynamoDBClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self._capsys = capsys
-        tables = {kind: make_table(client, kind) for kind in (REQUESTS, EVENTS, SESSIONS)}
-        self._tables = {
-            "requests": tables[REQUESTS],
-            "approvals": tables[REQUESTS],
-            "breakglass": tables[EVENTS],
-            "sessions": tables[SESSIONS],
-        }
-        self._load = cache(lambda name: load_function(name, self._tables[name], wire.endpoint, monkeypatch))
-        wire.forget()
-
-    def __call__(self, function: str, event: Any, context: Any = None) -> Any:
-        answer = self._load(function).handler(event, context)
-        json.dumps(answer)  # the runtime does so
-        return answer
-
-    def printed(self) -> str:
-        return self._capsys.readouterr().out
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.printed().splitlines()]
-
-    def audited(self) -> list[dict[str, Any]]:
-        kept = ("id", "actor", "action", "profile")
-        return [{name: line.get(name) for name in kept} for line in self.lines() if "_aws" not in line]
-
-    def counted(self) -> list[tuple[str, str]]:
-        """Each metric with the class of the error that it counts, if any."""
-        found = []
-        for line in self.lines():
-            if "_aws" in line:
-                (declared,) = line["_aws"]["CloudWatchMetrics"]
-                assert declared["Namespace"] == "Sentinel"
-                found += [(metric["Name"], line.get("error", "")) for metric in declared["Metrics"]]
-        return found
-
-
-@pytest.fixture
-def functions(
-    wire: Wire, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Functions]:
-    before = set(logging.Logger.manager.loggerDict)
-    yield Functions(wire, dynamodb, capsys, monkeypatch)
-    for name in set(logging.Logger.manager.loggerDict) - before:
-        logging.getLogger(name).handlers.clear()  # they write to what this test captured
-
 
 # ---------------------------------------------------------------------- lives
 
@@ -121,7 +55,8 @@ def test_the_life_of_a_request(functions: Functions, wire: Wire) -> None:
     change = {"action": "update", "id": made["id"], "requester": "alice", "updated_at": made["updated_at"]}
     shorter = functions("requests", {**change, "duration_seconds": 60})
     assert shorter["duration_seconds"] == 60
-    approve = {"action": "approve", "id": made["id"], "approver": "bob", "comment": "Until five."}
+    approve = {"action": "approve", "id": made["id"], "approver": "bob", "updated_at": shorter["updated_at"],
+               "comment": "Until five."}  # fmt: skip
     approved = functions("approvals", approve)
     assert (approved["status"], approved["approver"], approved["approver_comment"]) == (
         "approved",
@@ -137,8 +72,8 @@ def test_the_life_of_a_request(functions: Functions, wire: Wire) -> None:
 
 
 def test_the_other_ends_of_a_request(functions: Functions) -> None:
-    denied = functions("requests", CREATE)["id"]
-    assert functions("approvals", {"action": "deny", "id": denied, "approver": "bob"})["status"] == "denied"
+    deny = {"action": "deny", "approver": "bob", **seen(functions("requests", CREATE))}
+    assert functions("approvals", deny)["status"] == "denied"
     cancelled = functions("requests", CREATE)["id"]
     cancel = {"action": "cancel", "id": cancelled, "requester": "alice"}
     assert functions("requests", cancel)["status"] == "cancelled"
@@ -286,11 +221,15 @@ def test_actions_of_the_other_side_are_unknown(functions: Functions, wire: Wire)
             {"action": "update", "id": NOBODY, "requester": "alice", "updated_at": "2026-11-21T02:08:00.1Z"},
             ["justification, duration_seconds or both"],
         ),
-        ("approvals", {"action": "approve", "id": NOBODY}, ["approver is missing", "and optionally comment"]),
+        (
+            "approvals",
+            {"action": "approve", "id": NOBODY},
+            ["approver is missing", "updated_at is missing", "and optionally comment"],
+        ),
         (
             "breakglass",
             {"action": "count", "by": "status", "value": "x", "since": "x"},
-            ["by: ", "one of invoker, profile is"],
+            ["by: must be one of invoker, profile"],
         ),
         ("breakglass", {"action": "count", "by": "invoker", "value": "x", "since": "x"}, ["since: 'x' is not"]),
         ("sessions", {"action": "list", "by": "user", "value": "x", "since": "x"}, ["'since' is not known"]),
@@ -321,7 +260,7 @@ def test_an_event_with_faults_is_told_all_of_them_and_what_is_allowed(
         ("requests", {**CREATE, "id": "x"}, "id"),
         ("requests", {"action": "get", "id": "x"}, "id"),
         ("requests", {"action": "list", "by": "status", "value": "maybe"}, "status"),
-        ("approvals", {"action": "approve", "id": NOBODY, "approver": "bob", "comment": "x" * 501}, "approver_comment"),
+        ("approvals", {**APPROVE, "comment": "x" * 501}, "approver_comment"),
         ("breakglass", {**INVOKE, "reason_code": "fun"}, "reason_code"),
         ("breakglass", {**INVOKE, "request_id": "x"}, "request_id"),
         ("sessions", {**START, "device_id": "\ud800"}, "device_id"),
@@ -350,7 +289,7 @@ def test_a_value_out_of_bounds_is_an_invalid_request(
 def test_a_value_that_is_no_choice_is_told_the_choices(
     functions: Functions, function: str, event: Any, choices: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=f"one of {choices} is expected"):
+    with pytest.raises(InvalidRequest, match=f"must be one of {choices}"):
         functions(function, event)
 
 
@@ -362,7 +301,7 @@ def test_refusals_have_their_class_and_begin_with_its_code(functions: Functions)
         ("requests", get, RequestNotFound, "REQUEST_NOT_FOUND"),
         ("breakglass", get, EventNotFound, "EVENT_NOT_FOUND"),
         ("sessions", get, SessionNotFound, "SESSION_NOT_FOUND"),
-        ("approvals", {"action": "approve", "id": made["id"], "approver": "alice"}, SelfApproval, "SELF_APPROVAL"),
+        ("approvals", {**APPROVE, "id": made["id"], "approver": "alice"}, SelfApproval, "SELF_APPROVAL"),
         ("requests", {"action": "cancel", "id": made["id"], "requester": "bob"}, NotRequester, "NOT_REQUESTER"),
         (
             "requests",
@@ -381,8 +320,9 @@ def test_refusals_have_their_class_and_begin_with_its_code(functions: Functions)
 
 
 def test_each_transition_leaves_one_line_that_says_who_did_what_to_what(functions: Functions) -> None:
-    id = functions("requests", CREATE)["id"]
-    approve = {"action": "approve", "id": id, "approver": "bob", "comment": PRIVATE}
+    made = functions("requests", CREATE)
+    id = made["id"]
+    approve = {"action": "approve", **seen(made), "approver": "bob", "comment": PRIVATE}
     functions("approvals", approve)
     functions("approvals", approve)
     with pytest.raises(InvalidStateTransition):
@@ -391,6 +331,8 @@ def test_each_transition_leaves_one_line_that_says_who_did_what_to_what(function
     assert functions.audited() == [
         {"id": id, "actor": "alice", "action": "create", "profile": "prod"},
         {"id": id, "actor": "bob", "action": "approve", "profile": "prod"},
+        {"id": id, "actor": "bob", "action": "approve", "profile": "prod", "repeated": True},
+        {"id": id, "actor": "carol", "action": "approve", "error": "InvalidStateTransition"},
     ]
 
 
@@ -402,7 +344,7 @@ def test_every_transition_is_audited_by_its_actions_name(functions: Functions) -
     functions("requests", {"action": "cancel", "id": request["id"], **as_alice})
     functions("requests", {"action": "delete", "id": request["id"], **as_alice})
     functions("requests", {"action": "delete", "id": request["id"], **as_alice})
-    functions("approvals", {"action": "deny", "id": other["id"], "approver": "bob"})
+    functions("approvals", {"action": "deny", **seen(other), "approver": "bob"})
     event = functions("breakglass", INVOKE)
     functions("breakglass", {"action": "close", "id": event["id"], "closed_by": "frank", "reason": PRIVATE})
     session = functions("sessions", START)
@@ -415,13 +357,14 @@ def test_every_transition_is_audited_by_its_actions_name(functions: Functions) -
         ("update", "alice"),
         ("cancel", "alice"),
         ("delete", "alice"),
+        ("delete", "alice"),
         ("deny", "bob"),
         ("invoke", "erin"),
         ("close", "frank"),
         ("start", "alice"),
         ("revoke", "bob"),
     ]
-    assert all(line["id"] and line["profile"] for line in audited)
+    assert all(line["id"] and (line["profile"] or line["repeated"]) for line in audited)
 
 
 def test_creations_decisions_conflicts_and_refusals_are_counted(functions: Functions) -> None:
@@ -431,8 +374,8 @@ def test_creations_decisions_conflicts_and_refusals_are_counted(functions: Funct
     with pytest.raises(ConcurrentModification):
         functions("requests", {**update, "updated_at": "2026-11-21T02:08:00.123451Z"})
     with pytest.raises(SelfApproval):
-        functions("approvals", {"action": "approve", "id": made["id"], "approver": "alice"})
-    functions("approvals", {"action": "deny", "id": made["id"], "approver": "bob"})
+        functions("approvals", {**APPROVE, "id": made["id"], "approver": "alice"})
+    functions("approvals", {"action": "deny", **seen(made), "approver": "bob"})
     functions("breakglass", {"action": "get", "id": functions("breakglass", INVOKE)["id"]})
     functions("sessions", START)
     with pytest.raises(InvalidEvent):
@@ -459,9 +402,9 @@ def test_no_log_carries_a_justification_or_a_comment(
         ("requests", {**CREATE, "id": made["id"], "profile": "staging"}),
         ("requests", {**CREATE, "id": PRIVATE, "justification": PRIVATE * 100}),
         ("requests", {**CREATE, "comment": PRIVATE}),
-        ("approvals", {"action": "approve", "id": made["id"], "approver": "alice", "comment": PRIVATE}),
-        ("approvals", {"action": "approve", "id": made["id"], "approver": "bob", "comment": PRIVATE}),
-        ("approvals", {"action": "approve", "id": made["id"], "approver": "carol", "comment": PRIVATE}),
+        ("approvals", {"action": "approve", **seen(made), "approver": "alice", "comment": PRIVATE}),
+        ("approvals", {"action": "approve", **seen(made), "approver": "bob", "comment": PRIVATE}),
+        ("approvals", {"action": "approve", **seen(made), "approver": "carol", "comment": PRIVATE}),
         ("breakglass", INVOKE),
         ("breakglass", {**INVOKE, "justification": PRIVATE * 100}),
     ]
@@ -482,62 +425,21 @@ def test_no_log_carries_a_justification_or_a_comment(
 
 # ---------------------------------------------------------------------- Function URLs
 
-ALICE = "arn:aws:sts::123456789012:assumed-role/Developer/alice"
-BOB = "arn:aws:iam::123456789012:user/bob"
-
-
-def signed(caller: str | None, event: Any, *, encoded: bool = False) -> dict[str, Any]:
-    """What a Function URL hands over, payload format 2.0, with IAM authentication (caller None: without)."""
-    iam = {
-        "accessKey": "AKIAIOSFODNN7EXAMPLE",
-        "accountId": "123456789012",
-        "callerId": "AROAEXAMPLE:alice",
-        "cognitoIdentity": None,
-        "principalOrgId": None,
-        "userArn": caller,
-        "userId": "AROAEXAMPLE:alice",
-    }
-    body = event if isinstance(event, str) else json.dumps(event)
-    return {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": "/",
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json", "x-amz-date": "20261121T020800Z"},
-        "requestContext": {
-            "accountId": "123456789012" if caller else "anonymous",
-            "apiId": "abcdefghij",
-            **({"authorizer": {"iam": iam}} if caller else {}),
-            "domainName": "abcdefghij.lambda-url.us-east-1.on.aws",
-            "domainPrefix": "abcdefghij",
-            "http": {"method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "x"},
-            "requestId": "e1506fd5-9e7b-434f-bd42-4f8fa224b599",
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": "21/Nov/2026:02:08:00 +0000",
-            "timeEpoch": 1795226880000,
-        },
-        "body": base64.b64encode(body.encode()).decode() if encoded else body,
-        "isBase64Encoded": encoded,
-    }
-
-
-def over_http(functions: Functions, function: str, event: Any) -> tuple[int, Any]:
-    answer = functions(function, event)
-    assert answer["headers"] == {"content-type": "application/json"}
-    return answer["statusCode"], json.loads(answer["body"])
-
 
 @pytest.mark.parametrize("encoded", [False, True])
 def test_the_signed_caller_is_who_acts(functions: Functions, encoded: bool) -> None:
     unnamed = {name: value for name, value in CREATE.items() if name != "requester"}
     status, made = over_http(functions, "requests", signed(ALICE, unnamed, encoded=encoded))
     assert (status, made["requester"]) == (200, ALICE)
-    status, refused = over_http(functions, "approvals", signed(ALICE, {"action": "approve", "id": made["id"]}))
+    status, refused = over_http(functions, "approvals", signed(ALICE, {"action": "approve", **seen(made)}))
     assert (status, refused["errorType"]) == (403, "SelfApproval")
-    status, approved = over_http(functions, "approvals", signed(BOB, {"action": "approve", "id": made["id"]}))
+    status, approved = over_http(functions, "approvals", signed(BOB, {"action": "approve", **seen(made)}))
     assert (status, approved["approver"]) == (200, BOB)
-    assert [line["actor"] for line in functions.audited()] == [ALICE, BOB]
+    assert [(line["actor"], line["caller"], line.get("error")) for line in functions.audited()] == [
+        (ALICE, ALICE, None),
+        (ALICE, ALICE, "SelfApproval"),
+        (BOB, BOB, None),
+    ]
 
 
 def test_a_name_in_the_event_must_be_the_signed_callers(functions: Functions, wire: Wire) -> None:
@@ -548,7 +450,7 @@ def test_a_name_in_the_event_must_be_the_signed_callers(functions: Functions, wi
         ("requests", CREATE),
         ("requests", {**CREATE, "requester": None}),
         ("requests", {"action": "cancel", "id": made["id"], "requester": BOB}),
-        ("approvals", {"action": "approve", "id": made["id"], "approver": BOB}),
+        ("approvals", {"action": "approve", **seen(made), "approver": BOB}),
         ("breakglass", INVOKE),
         ("breakglass", {"action": "close", "id": NOBODY, "closed_by": BOB, "reason": "Up again."}),
         ("sessions", START),
@@ -592,7 +494,7 @@ def test_refusals_become_statuses(functions: Functions, wire: Wire) -> None:
     assert status("requests", ALICE, update) == 409
     assert status("requests", BOB, {"action": "cancel", "id": id}) == 403
     assert status("requests", ALICE, {"action": "cancel", "id": id}) == 200
-    assert status("approvals", BOB, {"action": "deny", "id": id}) == 409
+    assert status("approvals", BOB, {"action": "deny", "id": id, "updated_at": made["updated_at"]}) == 409
     short = over_http(functions, "requests", signed(ALICE, {**mine, "id": "fedcba9876543210", "expires_in_seconds": 1}))
     soon = {"S": short[1]["id"]}
     table = wire.sent[-1].parameters["TableName"]
@@ -601,7 +503,7 @@ def test_refusals_become_statuses(functions: Functions, wire: Wire) -> None:
         ExpressionAttributeNames={"#ttl": "ttl"}, ExpressionAttributeValues={":one": {"N": "1"}},
     )  # fmt: skip
     # DynamoDB Local may have removed it by now, as the service would some day.
-    assert status("approvals", BOB, {"action": "deny", "id": soon["S"]}) in (410, 404)
+    assert status("approvals", BOB, {"action": "deny", "id": soon["S"], "updated_at": made["updated_at"]}) in (410, 404)
     for code, expected in (
         ("ThrottlingException", 429),
         ("InternalServerError", 503),

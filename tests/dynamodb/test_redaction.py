@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from redaction import Watch
 
 PRIVATE = "hunter2-4711"
+SOME = "2026-11-21T02:08:00.123451Z"
 ANYTHING = re.compile(f"{SECRET.pattern}|{PRIVATE}")
 URL = f"https://{HOST}/answer?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature={PRIVATE}"
 
@@ -80,10 +81,10 @@ TEXTS: dict[str, tuple[Kind, list[dict[str, Any]]]] = {
     "approvals": (
         REQUESTS,
         [
-            {"action": "approve", "id": "0" * 16, "approver": "alice", "comment": PRIVATE},
-            {"action": "approve", "id": "0" * 16, "approver": "bob", "comment": PRIVATE},
-            {"action": "deny", "id": "0" * 16, "approver": "bob", "comment": PRIVATE},
-            {"action": "deny", "id": "0" * 16, "approver": "bob", "comment": [PRIVATE]},
+            {"action": "approve", "id": "0" * 16, "approver": "alice", "updated_at": SOME, "comment": PRIVATE},
+            {"action": "approve", "id": "0" * 16, "approver": "bob", "updated_at": SOME, "comment": PRIVATE},
+            {"action": "deny", "id": "0" * 16, "approver": PRIVATE * 99, "updated_at": SOME, "comment": PRIVATE},
+            {"action": "deny", "id": PRIVATE, "approver": "bob", "updated_at": PRIVATE, "comment": [PRIVATE]},
             {"action": "list", "by": "status", "value": "approved"},
         ],
     ),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 from msgspec import structs
-from records import EVENTS, KINDS, REQUESTS, SESSIONS, Kind, make_table
+from records import EVENTS, KINDS, NO_VERSION, REQUESTS, SESSIONS, Kind, make_table
 from sentinel import times
 from sentinel.errors import (
     ConcurrentModification,
@@ -27,8 +29,32 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.no_cover  # twice as fast, and no lines are covered here alone
 
+UNSEEN_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 PEOPLE = st.sampled_from(["alice", "bob", "carol"])
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=20, max_size=40)
+TEXTS = (
+    st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters=UNSEEN_LETTERS), min_size=30, max_size=40)
+    .map(lambda text: normalize("NFC", text))
+    .filter(lambda text: len(text) >= 20)
+)
+
+
+class Recorded:
+    """A client, and in `sent` the parameters of the writes under a condition that went through it."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self.client = client
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, operation: str) -> Any:
+        call = getattr(self.client, operation)
+        if operation not in ("update_item", "put_item"):
+            return call
+
+        def recorded(**parameters: Any) -> Any:
+            self.sent.append((operation, parameters))
+            return call(**parameters)
+
+        return recorded
 
 
 class Model(RuleBasedStateMachine):
@@ -44,7 +70,8 @@ class Model(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.now = time.time()
-        self.store: Any = self.kind.store(self.table, self.client, clock=lambda: self.now)
+        self.recorded = Recorded(self.client)
+        self.store: Any = self.kind.store(self.table, self.recorded, clock=lambda: self.now)  # type: ignore[arg-type]
         self.records: dict[str, Any] = {}
 
     # ------------------------------------------------------------------ the model
@@ -76,9 +103,9 @@ class Model(RuleBasedStateMachine):
         return real(), wanted
 
     def written(self, got: Any, former: Any, **changes: Any) -> None:
-        """What the store answered is the former record, the changes, and another version."""
+        """What the store answered is the former record, the changes, and a later version."""
         assert got == structs.replace(former, **changes, updated_at=got.updated_at)
-        assert got.updated_at != former.updated_at
+        assert got.updated_at > former.updated_at
         self.records[got.id] = got
 
     # ------------------------------------------------------------------ rules
@@ -135,11 +162,18 @@ class Model(RuleBasedStateMachine):
             return record
 
         if both := self.agree(lambda: self.store.update(change), model):
-            assert both[0].updated_at > both[1].updated_at
             self.written(*both, **{field: text})
 
     @rule(id=ids, who=PEOPLE)
     def end(self, id: str, who: str) -> None:
+        """In the version that is stored, where a version must be given."""
+        self.ended(id, who, getattr(self.records.get(id), "updated_at", NO_VERSION))
+
+    @rule(read=versions, who=PEOPLE)
+    def end_what_was_read(self, read: Any, who: str) -> None:
+        self.ended(read.id, who, read.updated_at)
+
+    def ended(self, id: str, who: str, version: str) -> None:
         done = {REQUESTS: "approved", EVENTS: "closed", SESSIONS: "revoked"}[self.kind]
         before = self.records.get(id)
 
@@ -149,9 +183,12 @@ class Model(RuleBasedStateMachine):
                 return record
             if self.kind is REQUESTS and record.requester == who:
                 raise SelfApproval(id)
-            return self.must_be_open(id)
+            record = self.must_be_open(id)
+            if self.kind is REQUESTS and record.updated_at != version:
+                raise ConcurrentModification(id)
+            return record
 
-        if both := self.agree(lambda: self.kind.end(self.store, id, who), model):
+        if both := self.agree(lambda: self.kind.end(self.store, id, who, version), model):
             got, former = both
             if former.status == done:
                 assert got == before
@@ -161,9 +198,13 @@ class Model(RuleBasedStateMachine):
 
     def decision(self, got: Any, who: str) -> dict[str, str]:
         assert getattr(got, self.store.decided_by) == who
-        names = [self.store.decided_by, {REQUESTS: "approver_comment"}.get(self.kind, "")]
+        names = [self.store.decided_by]
+        if self.kind is REQUESTS:
+            names += ["approver_comment", "access_until"]
+            span = times.parse(got.access_until) - times.parse(got.updated_at)
+            assert span == got.duration_seconds * times.SECOND
         names += [name for name in ("closed_reason", "revoked_reason") if hasattr(got, name)]
-        return {name: getattr(got, name) for name in names if name}
+        return {name: getattr(got, name) for name in names}
 
     @rule(id=ids, who=PEOPLE)
     def cancel(self, id: str, who: str) -> None:
@@ -189,8 +230,21 @@ class Model(RuleBasedStateMachine):
             return
         if both := self.agree(lambda: self.store.touch(id), lambda: self.must_be_open(id)):
             got, former = both
-            assert got.updated_at > former.updated_at
             self.written(got, former, request_count=former.request_count + 1, last_access_at=got.updated_at)
+
+    @rule(choice=st.randoms(use_true_random=False))
+    def a_late_copy_comes(self, choice: Any) -> None:
+        """What was sent before, and was stored or refused then, comes once more: it does nothing."""
+        copies = [
+            (operation, parameters)
+            for operation, parameters in self.recorded.sent
+            # A record that was removed may be made anew by a copy of its creation: nothing is left to tell by.
+            if operation == "update_item" or parameters["Item"]["id"]["S"] in self.records
+        ]
+        if copies:
+            operation, parameters = choice.choice(copies)
+            with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+                getattr(self.client, operation)(**parameters)
 
     @rule(id=ids)
     def delete(self, id: str) -> None:

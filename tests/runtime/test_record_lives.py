@@ -30,15 +30,16 @@ def refused(answer: Any, name: str) -> None:
 
 
 def test_the_life_of_a_request(invoke: Callable[[str, dict[str, Any]], Any]) -> None:
-    justification = "Zażółć gęślą jaźń 🗝️ \u0007\u2028"
+    justification = "Zażółć gęślą jaźń 🗝️ 山田 太郎"
     create = {"action": "create", "requester": "alice", "profile": "prod", "duration_seconds": 60}
     made = invoke("RequestsFunction", {**create, "justification": justification})
     assert made["justification"] == justification
-    decide = {"action": "approve", "id": made["id"]}
+    decide = {"action": "approve", "id": made["id"], "updated_at": made["updated_at"]}
     refused(invoke("ApprovalsFunction", {**decide, "approver": "alice"}), "SelfApproval")
     approved = invoke("ApprovalsFunction", {**decide, "approver": "bob", "comment": "Until five."})
     assert approved == invoke("RequestsFunction", {"action": "get", "id": made["id"]})
     refused(invoke("ApprovalsFunction", {**decide, "approver": "carol"}), "InvalidStateTransition")
+    assert invoke("ApprovalsFunction", {"action": "active", "requester": "alice", "profile": "prod"}) == approved
     refused(invoke("RequestsFunction", {"action": "cancel", "id": made["id"], "requester": "bob"}), "NotRequester")
     listed = invoke("ApprovalsFunction", {"action": "list", "by": "status", "value": "approved", "limit": 1})
     assert listed["requests"] == [approved]

@@ -81,9 +81,9 @@ def test_what_is_no_duration_is_wrong_usage(run: Callable[..., Result], text: st
 
 
 def test_who_acts_can_come_from_the_environment(run: Callable[..., Result]) -> None:
-    cloud = Cloud(approve={**REQUEST, "status": "approved"})
-    assert run(cloud, "approve", REQUEST["id"], env={"SENTINEL_USER": "bob"}).exit_code == 0
-    assert cloud.sent == [("sentinel-Approvals", {"action": "approve", "id": REQUEST["id"], "approver": "bob"})]
+    cloud = Cloud(cancel={**REQUEST, "status": "cancelled"})
+    assert run(cloud, "cancel", REQUEST["id"], env={"SENTINEL_USER": "ann"}).exit_code == 0
+    assert cloud.sent == [("sentinel-Requests", {"action": "cancel", "id": REQUEST["id"], "requester": "ann"})]
 
 
 def test_nobody_acts_without_a_name(run: Callable[..., Result]) -> None:
@@ -95,10 +95,11 @@ def test_nobody_acts_without_a_name(run: Callable[..., Result]) -> None:
     [
         (("show", "a1"), "Requests", {"action": "get", "id": "a1"}),
         (("cancel", "a1", "--as", "ann"), "Requests", {"action": "cancel", "id": "a1", "requester": "ann"}),
+        (("delete", "a1", "--as", "ann"), "Requests", {"action": "delete", "id": "a1", "requester": "ann"}),
         (
-            ("deny", "a1", "--as", "bob", "--comment", "no"),
+            ("active", "ann", "prod-admin", "--approver"),
             "Approvals",
-            {"action": "deny", "id": "a1", "approver": "bob", "comment": "no"},
+            {"action": "active", "requester": "ann", "profile": "prod-admin"},
         ),
     ],
 )
@@ -113,24 +114,27 @@ def test_each_command_is_one_event(
 
 EVERY_COMMAND = [
     "request p --as ann -j why-it-is-so --for 1h --expires-in 2h --id 0123456789abcdef",
-    "show a1",
-    "cancel a1 --as ann",
-    "approve a1 --as bob --comment fine",
-    "deny a1 --as bob",
+    "show 0123456789abcdef",
+    "cancel 0123456789abcdef --as ann",
+    "approve 0123456789abcdef --as bob --comment fine --yes",
+    "deny 0123456789abcdef --as bob --yes",
+    "update 0123456789abcdef --as ann -j why-it-is-so --for 1h",
+    "delete 0123456789abcdef --as ann",
+    "active ann p",
     "list",
     "list ann --by requester --limit 5 --oldest-first",
     "list denied --approver",
     "break-glass invoke p --as ann --reason incident -j everything-is-on-fire --for 1h --request 0123456789abcdef",
-    "break-glass close a1 --as ann --reason out",
-    "break-glass show a1",
+    "break-glass close 0123456789abcdef --as ann --reason out",
+    "break-glass show 0123456789abcdef",
     "break-glass list ann --by invoker",
     "break-glass active ann p",
     "break-glass count ann --by invoker --since 2026-11-01T00:00:00Z",
     "break-glass last p --by profile",
     "sessions start p --as ann --server i-1 --source-identity ann --device d-1 --expires-in 1h",
-    "sessions touch a1",
-    "sessions revoke a1 --as bob --reason lost",
-    "sessions show a1",
+    "sessions touch 0123456789abcdef",
+    "sessions revoke 0123456789abcdef --as bob --reason lost",
+    "sessions show 0123456789abcdef",
     "sessions list i-1 --by server_instance_id",
     "sessions list ann --by user --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z",
     "sessions active i-1",
@@ -145,11 +149,11 @@ def test_each_commands_event_is_one_that_the_function_takes(
 ) -> None:
     page: dict[str, Any] = {"requests": [], "cursor": None, "unreadable": []}
     cloud = Cloud(list=page, count={"count": 3}, status={"table_name": "orders", "status": "ACTIVE"})
-    for actions in ("active last touch start revoke invoke close", "create get cancel approve deny"):
+    for actions in ("active last touch start revoke invoke close", "create get cancel approve deny update delete"):
         cloud.answers |= dict.fromkeys(actions.split(), REQUEST)
     done = run(cloud, *command.split(), *([option] if option else []))
     assert done.exit_code == 0, done.output
-    [(function, event)] = cloud.sent
+    function, event = cloud.sent[-1]  # after the read of what it is about, if there is one
     files = {"TablePlanner": "table_planner"}
     name = function.removeprefix("sentinel-")
     schema = json.loads((ROOT / "schemas/events" / f"{files.get(name, name.lower())}.json").read_text())
@@ -171,7 +175,12 @@ def test_nothing_active_is_none(run: Callable[..., Result]) -> None:
 
 def test_a_refusal_exits_with_1_and_says_why(run: Callable[..., Result]) -> None:
     done = run(
-        Cloud(approve="SELF_APPROVAL: ann made this request. Ask somebody else."), "approve", "a1", "--as", "ann"
+        Cloud(get=REQUEST, approve="SELF_APPROVAL: ann made this request. Ask somebody else."),
+        "approve",
+        "a1",
+        "--as",
+        "ann",
+        "--yes",
     )
     assert done.exit_code == 1
     assert "SELF_APPROVAL: ann made this request." in done.stderr
@@ -342,3 +351,139 @@ def test_the_installed_command_is_this_one() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     module, name = project["scripts"]["sentinel-sam"].split(":")
     assert getattr(import_module(module), name) is main
+
+
+# ------------------------------------------------------------------ decisions, and what others wrote
+
+LONGER = {**REQUEST, "duration_seconds": 28800, "updated_at": "2026-11-21T02:09:00.123451Z"}
+APPROVED = {**REQUEST, "status": "approved", "approver": "bob"}
+CHANGED = "CONCURRENT_MODIFICATION: The request was changed by someone else."
+ID = str(REQUEST["id"])
+
+
+def decided(cloud: Cloud) -> list[str]:
+    """The versions that decisions were sent for."""
+    return [event["updated_at"] for _, event in cloud.sent if event["action"] in ("approve", "deny")]
+
+
+@pytest.mark.parametrize("action", ["approve", "deny"])
+def test_a_decision_is_on_the_version_that_was_shown(run: Callable[..., Result], action: str) -> None:
+    cloud = Cloud(get=LONGER, approve=APPROVED, deny=APPROVED)
+    done = run(cloud, action, ID, "--as", "bob", "--comment", "fine", input="y\n")
+    assert done.exit_code == 0, done.output
+    assert "8h" in done.stderr
+    assert f"{action.capitalize()} this request? [y/N]" in done.stderr
+    assert cloud.sent == [
+        ("sentinel-Approvals", {"action": "get", "id": ID}),
+        (
+            "sentinel-Approvals",
+            {"action": action, "id": ID, "approver": "bob", "updated_at": LONGER["updated_at"], "comment": "fine"},
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("\n", 1), ("", 2)])
+def test_nothing_is_decided_without_a_yes(run: Callable[..., Result], answer: str, code: int) -> None:
+    cloud = Cloud(get=REQUEST)
+    done = run(cloud, "approve", ID, "--as", "bob", input=answer)
+    assert done.exit_code == code
+    assert decided(cloud) == []
+    assert done.stdout == ""
+    assert ("--yes" in done.stderr) == (code == 2)
+
+
+def test_yes_does_not_ask(run: Callable[..., Result]) -> None:
+    cloud = Cloud(get=REQUEST, approve=APPROVED)
+    done = run(cloud, "approve", ID, "--as", "bob", "--yes", "--json")
+    assert (done.exit_code, json.loads(done.stdout), done.stderr) == (0, APPROVED, "")
+    assert decided(cloud) == [REQUEST["updated_at"]]
+
+
+def test_a_request_that_has_changed_is_shown_anew_and_asked_about_again(run: Callable[..., Result]) -> None:
+    cloud = Cloud(get=[REQUEST, LONGER], approve=[CHANGED, APPROVED])
+    done = run(cloud, "approve", ID, "--as", "bob", input="y\ny\n")
+    assert done.exit_code == 0, done.output
+    assert decided(cloud) == [REQUEST["updated_at"], LONGER["updated_at"]]
+    assert done.stderr.index("2h") < done.stderr.index("has changed since") < done.stderr.index("8h")
+    cloud = Cloud(get=[REQUEST, LONGER], approve=[CHANGED, APPROVED])
+    assert run(cloud, "approve", ID, "--as", "bob", input="y\nn\n").exit_code == 1
+    assert decided(cloud) == [REQUEST["updated_at"]]
+
+
+def test_with_yes_a_request_that_has_changed_is_not_approved_unseen(run: Callable[..., Result]) -> None:
+    cloud = Cloud(get=REQUEST, approve=CHANGED)
+    done = run(cloud, "approve", ID, "--as", "bob", "--yes")
+    assert done.exit_code == 1
+    assert "CONCURRENT_MODIFICATION" in done.stderr
+    assert len(decided(cloud)) == 1
+
+
+def test_another_refusal_is_not_asked_about_again(run: Callable[..., Result]) -> None:
+    cloud = Cloud(get=REQUEST, approve="SELF_APPROVAL: ann made it.")
+    done = run(cloud, "approve", ID, "--as", "ann", input="y\n")
+    assert (done.exit_code, len(decided(cloud))) == (1, 1)
+
+
+def test_an_update_is_of_the_version_that_is_stored(run: Callable[..., Result]) -> None:
+    cloud = Cloud(get=LONGER, update=REQUEST)
+    assert run(cloud, "update", ID, "--as", "ann", "--for", "1h").exit_code == 0
+    assert cloud.sent[-1] == (
+        "sentinel-Requests",
+        {"action": "update", "id": ID, "requester": "ann", "updated_at": LONGER["updated_at"],
+         "duration_seconds": 3600},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "by", "kind"),
+    [
+        ("list", "requester", "requests"),
+        ("break-glass list", "profile", "events"),
+        ("sessions list", "server_instance_id", "sessions"),
+    ],
+)
+def test_a_value_that_is_missing_is_asked_for(run: Callable[..., Result], command: str, by: str, kind: str) -> None:
+    cloud = Cloud(list={kind: [], "cursor": None, "unreadable": []})
+    done = run(cloud, *command.split(), "--by", by, input="zoe\n")
+    assert done.exit_code == 0, done.output
+    assert (cloud.sent[0][1]["by"], cloud.sent[0][1]["value"]) == (by, "zoe")
+    nobody = Cloud()
+    done = run(nobody, *command.split(), "--by", by)
+    assert done.exit_code == 2
+    assert f"of which {by}?" in done.stderr
+    assert nobody.sent == []
+
+
+STEERING = "a\x9bb\u202ec\x1b[2Jd\u2028e\u200bf\U000e0041g\ud83dh"
+
+
+def test_json_steers_no_terminal_and_says_the_same(run: Callable[..., Result]) -> None:
+    answer = {"requests": [{**REQUEST, "justification": STEERING}], "cursor": None, "unreadable": []}
+    done = run(Cloud(list=answer), "list", "--json")
+    assert all(c.isprintable() or c == "\n" for c in done.stdout)
+    assert json.loads(done.stdout) == answer
+    shown = run(Cloud(get={**REQUEST, "justification": STEERING}), "show", ID).stdout
+    assert all(c.isprintable() or c == "\n" for c in shown)
+
+
+@pytest.mark.parametrize("columns", [10, 20, 40, 60, 80, 200])
+def test_an_id_is_never_broken(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "dumb")
+    long: dict[str, Any] = {**REQUEST, "requester": "r" * 60, "profile": "p q " * 20, "request_id": "fedcba9876543210"}
+    names = ("id", "status", "requester", "profile", "duration_seconds", "created_at", "expires_at", "approver")
+    shows: list[Callable[[], None]] = [
+        lambda: show.records([long], names),
+        lambda: show.record(long),
+        lambda: show.unreadable([{"id": ID, "reason": "the reason is " + "long " * 20}]),
+    ]
+    for shown in shows:
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stdout", terminal)
+        monkeypatch.setattr("sys.stderr", terminal)
+        shown()
+        assert any(ID in line for line in terminal.getvalue().splitlines())

@@ -148,6 +148,10 @@ class Logs:
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
 
+    def describe_stacks(self, **_: Any) -> dict[str, Any]:
+        outputs = [{"OutputKey": "TableProvisionerLogGroupName", "OutputValue": "/aws/lambda/a-stack-provisioner/1a2b"}]
+        return {"Stacks": [{"Outputs": outputs}]}
+
     def filter_log_events(self, **asked: Any) -> dict[str, Any]:
         self.asked.append(asked)
         begin = int(asked.get("nextToken", "0"))
@@ -161,7 +165,7 @@ def test_without_a_file_the_stacks_own_log_is_read_page_by_page() -> None:
     done = CliRunner(env={"COLUMNS": "100"}).invoke(main, ["picture", "--since", "2h"], obj=stack)
     assert done.exit_code == 0, done.output
     assert done.stdout == as_text(read_steps(LOG), 100)
-    assert {asked["logGroupName"] for asked in logs.asked} == {"/aws/lambda/a-stack-table-provisioner"}
+    assert {asked["logGroupName"] for asked in logs.asked} == {"/aws/lambda/a-stack-provisioner/1a2b"}
     assert time.time() - logs.asked[0]["startTime"] / 1000 == pytest.approx(7200, abs=60)
 
 

@@ -18,6 +18,7 @@ from sentinel.aws_errors import from_aws
 from sentinel.edge import Edge, Get
 from sentinel.errors import ConcurrentModification, Throttled
 from sentinel.requests import Request
+from sentinel.store import Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ class Store:
     def get(self, _: str) -> Request:
         if self.error:
             raise self.error
-        self.edge.audit("get", "ann", REQUEST)
+        self.edge.audit(Write("get", "ann", REQUEST.id, "prod"))
         return REQUEST
 
 

@@ -7,6 +7,7 @@ import re
 import tomllib
 from typing import Any
 
+import pytest
 from engines import ROOT
 from sentinel_sam.documents import parse
 
@@ -70,7 +71,41 @@ def test_every_function_has_a_role_and_a_log_of_its_own() -> None:
         own = name.removesuffix("Function")
         assert function["Properties"]["Role"] == {"Fn::GetAtt": [f"{own}Role", "Arn"]}
         assert function["Properties"]["LoggingConfig"]["LogGroup"] == {"Ref": f"{own}LogGroup"}
-        assert TEMPLATE["Resources"][f"{own}LogGroup"]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        log = TEMPLATE["Resources"][f"{own}LogGroup"]
+        assert log["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        # The audit lines stay when the stack goes, and are not in the way of a new one with its name.
+        assert log["DeletionPolicy"] == log["UpdateReplacePolicy"] == "Retain"
+        group, values = log["Properties"]["LogGroupName"]["Fn::Sub"]
+        assert group.startswith("/aws/lambda/${AWS::StackName}-")
+        assert group.endswith("/${own}")
+        assert "AWS::StackId" in str(values["own"])
+
+
+def test_a_snapshot_is_made_anew_when_a_parameter_of_the_records_changes() -> None:
+    """A version is published when its description changes: that has the layer's number, and the layer parameters."""
+    description = TEMPLATE["Resources"]["DependenciesLayer"]["Properties"]["Description"]["Fn::Sub"]
+    values = {"RetentionDays": "3650", "PersonRoles": "x" * int(TEMPLATE["Parameters"]["PersonRoles"]["MaxLength"])}
+    assert len(re.sub(r"\${(\w+)}", lambda place: values[place[1]], description)) <= 256
+    assert set(re.findall(r"\${(\w+)}", description)) == set(values)
+
+
+@pytest.mark.parametrize(
+    ("roles", "taken"),
+    [
+        ("", True),
+        ("AWSReservedSSO_*", True),
+        ("AWSReservedSSO_*,123456789012/Developer,Break?lass", True),
+        ("AWSReservedSSO_*,", False),
+        (",", False),
+        ("arn:aws:iam::123456789012:role/x", False),
+        ("12345/x", False),
+        ("a b", False),
+        ("[a]", False),
+    ],
+)
+def test_person_roles_are_patterns_of_role_names(roles: str, taken: bool) -> None:
+    pattern = TEMPLATE["Parameters"]["PersonRoles"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, roles)) == taken
 
 
 def test_the_tables_go_before_what_the_provisioner_needs_to_answer_for_them() -> None:

@@ -23,6 +23,12 @@ MOMENTS = st.integers(times.parse("0001-01-02T00:00:00Z"), times.parse("9999-12-
         ("1970-01-01T05:30:00+05:30", 0),
         ("1970-01-01t00:00:01z", 1_000_000_000),
         ("1969-12-31T23:59:59.999999999Z", -1),
+        ("1970-01-01T00:00:00.123451Z", 123_451_000),
+        ("2016-12-31T23:59:60Z", 1_483_228_800_000_000_000),  # a leap second: the first second of the next month
+        ("2017-01-01T05:29:60.5+05:30", 1_483_228_800_500_000_000),
+        ("1990-12-31T15:59:60-08:00", 662_688_000_000_000_000),  # RFC 3339's own example
+        ("1937-01-01T12:00:27.87+00:20", -1_041_337_172_130_000_000),  # and another
+        ("1970-01-01T00:00:00-00:00", 0),
         ("0001-01-01T00:00:00Z", -62_135_596_800 * times.SECOND),  # Go's zero time
     ],
 )
@@ -35,7 +41,9 @@ def test_every_form_of_rfc_3339_is_read_to_the_nanosecond(text: str, moment: int
     [
         "", "today", "2026-11-21", "2026-11-21T02:08:00", "2026-11-21 02:08:00Z", "2026-11-21T02:08Z",
         "20261121T020800Z", "2026-W47-6T02:08:00Z", "2026-13-21T02:08:00Z", "2026-02-30T02:08:00Z",
-        "2026-11-21T25:08:00Z", "2026-11-21T02:08:60Z", "2026-11-21T02:08:00.Z", "2026-11-21T02:08:00.1234567890Z",
+        "2026-11-21T25:08:00Z", "2026-11-21T02:08:60Z", "2026-11-30T23:59:61Z", "2026-11-29T23:59:60Z",
+        "2026-11-30T23:59:60+01:00", "2026-11-21T02:08:00+05:60", "2026-11-21T24:00:00Z", "2026-11-21T24:00:00.000001Z",
+        "2026-11-21t02:08:60.123456Z", "2026-11-21T02:08:00.Z", "2026-11-21T02:08:00.1234567890Z",
         "2026-11-21T02:08:00+0500", "2026-11-21T02:08:00+24:00", "2026-11-21T02:08:00Z\n", "²026-11-21T02:08:00Z",
         "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "\ud800",
     ],
@@ -77,8 +85,16 @@ def test_a_later_version_is_later_whatever_the_clock_says(before: int, now: int,
     assert later[-2] != "0"
 
 
-def test_after_the_last_microsecond_there_is_another_version_still() -> None:
-    assert times.later("9999-12-31T23:59:59.999999Z", 0) == "1970-01-01T00:00:00.000001Z"
+@pytest.mark.parametrize("last", ["9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999999Z"])
+def test_after_the_last_microsecond_there_is_no_version(last: str) -> None:
+    with pytest.raises(times.NoLaterTime):
+        times.later(last, 0)
+
+
+@given(st.integers(-(10**20), 10**20))
+def test_the_text_of_a_moment_has_all_its_digits(moment: int) -> None:
+    first, last = times.parse("0001-01-01T00:00:00Z"), times.parse("9999-12-31T23:59:59.999999999Z")
+    assert times.parse(times.exact(moment)) == min(max(moment, first), last)
 
 
 @given(MOMENTS, st.sampled_from(["Z", ".1Z", ".000001Z", ".999999999Z"]))

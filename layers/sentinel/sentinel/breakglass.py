@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from sentinel.errors import EventExists, EventExpired, EventNotFound
-from sentinel.items import Id, Name, Record
-from sentinel.store import Index, RecordStore, UnreadableItem
+from sentinel.items import Record
+from sentinel.queries import Index, ListedStore, UnreadableItem
+from sentinel.values import Id, Name, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_SECONDS = 4 * 3600
+JUSTIFICATION = text(20, 1000)
+REASON = text(1, 1000)
 
 
 class BreakGlassEvent(Record, kw_only=True):
@@ -25,12 +28,12 @@ class BreakGlassEvent(Record, kw_only=True):
     invoker: Name
     profile: Name
     reason_code: Literal["incident", "maintenance", "security", "recovery", "other"]
-    justification: Annotated[str, Meta(min_length=20, max_length=1000)]
+    justification: Annotated[str, JUSTIFICATION]
     duration_seconds: Annotated[int, Meta(gt=0, le=MAX_SECONDS)] | Annotated[float, Meta(ge=1e-9, le=MAX_SECONDS)]
     status: Literal["active", "closed", "expired"] = "active"
     request_id: Id = ""
     closed_by: Name = ""
-    closed_reason: Annotated[str, Meta(min_length=1, max_length=1000)] = ""
+    closed_reason: Annotated[str, REASON] = ""
 
 
 class EventPage(Struct):
@@ -41,8 +44,8 @@ class EventPage(Struct):
     unreadable: list[UnreadableItem]
 
 
-class BreakGlassStore(RecordStore[BreakGlassEvent, EventPage]):
-    """The break-glass events in a table; see `RecordStore`.
+class BreakGlassStore(ListedStore[BreakGlassEvent, EventPage]):
+    """The break-glass events in a table; see `RecordStore` and `ListedStore`.
 
     An event leaves the table by its `ttl`, some time after it has expired: `count` and `last` see what is there.
     """
@@ -73,18 +76,19 @@ class BreakGlassStore(RecordStore[BreakGlassEvent, EventPage]):
 
         Raises `EventExpired`, `InvalidStateTransition` (with who closed it), `EventNotFound`.
         """
-        self._check(id=id, closed_by=closed_by, closed_reason=reason)
+        self._check({"id": id, "closed_by": closed_by, "closed_reason": reason})
         return self._transition(
             "close",
             id,
             closed_by,
             {"status": "closed", "closed_by": closed_by, "closed_reason": reason},
-            settled=lambda stored: stored.status == "closed" and stored.closed_by == closed_by,
+            same=("status", "closed_by"),
+            keeps=self._retention,
         )
 
     def active(self, invoker: str, profile: str) -> BreakGlassEvent | None:
         """The newest event of an invoker for a profile that is active now; None where there is none."""
-        self._check(invoker=invoker, profile=profile)
+        self._check({"invoker": invoker, "profile": profile})
         return self._newest_open("invoker", invoker, where="#profile = :profile", profile=profile)
 
     def count(self, by: str, value: str, since: str) -> int:

@@ -7,6 +7,10 @@ The client is botocore's, as boto3's are; importing boto3 beside it would take a
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -51,3 +55,35 @@ def take_as_sent(response_dict: dict[str, Any], customized_response_dict: dict[s
         return
     customized_response_dict.update(answer)
     response_dict["body"] = b"{}"
+
+
+# ---------------------------------------------------------------------- a condition's :now
+
+# The clock of the call that is being made in this thread, and the second that its condition was made with.
+_clock: ContextVar[tuple[Callable[[], float], int] | None] = ContextVar("_clock", default=None)
+_NOW = re.compile(rb'(":now": ?\{"N": ?")\d+(?="\})')
+
+
+@contextmanager
+def sent_at(clock: Callable[[], float], now: float) -> Iterator[None]:
+    """While it lasts, `:now` in an UpdateItem's condition is the time when each of its attempts is sent.
+
+    botocore sends a call again that got no answer, seconds later and with the same body: an approval that hung would be
+    granted after the request has expired. `now` is what `clock` gave for the first attempt.
+    """
+    token = _clock.set((clock, int(now)))
+    try:
+        yield
+    finally:
+        _clock.reset(token)
+
+
+def keep_now_current(client: Any) -> None:
+    """Has a client do what `sent_at` says."""
+    client.meta.events.register("before-sign.dynamodb.UpdateItem", _refresh, unique_id="sentinel-now")
+
+
+def _refresh(request: Any, **_: Any) -> None:
+    """Handles botocore's event before-sign, which comes before each attempt."""
+    if (call := _clock.get()) and (now := int(call[0]())) != call[1]:
+        request.data = _NOW.sub(rb"\g<1>%d" % now, request.data, count=1)

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import threading
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct, structs
 
+from sentinel.callers import Persons, acting, signed_by
 from sentinel.errors import (
     AccessDenied,
     ConcurrentModification,
@@ -34,12 +37,15 @@ from sentinel.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from sentinel.store import DEFAULT_LIMIT, MAX_LIMIT, fault
+from sentinel.queries import DEFAULT_LIMIT, MAX_LIMIT
+from sentinel.store import RETENTION_DAYS, Write
+from sentinel.values import ID, NAME, Bounds, Id, Name, described, fault, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sentinel.items import Record
+    from sentinel.store import RecordStore
 
 # At DEBUG, botocore logs whole bodies, and with them justifications and comments.
 logging.getLogger("botocore").setLevel(logging.INFO)
@@ -47,6 +53,18 @@ logging.getLogger("botocore").setLevel(logging.INFO)
 # Powertools keeps what was counted in its class, for all threads. A second thread would empty it before the first has
 # printed it, and a write that is done must not fail for that.
 COUNTING = threading.Lock()
+
+# An event may have hundreds of thousands of faults, an answer of Lambda's at most 6 MB.
+MAX_FAULTS = 10
+
+# What an event says in a field of a record: the schemas show the bounds, the store checks them.
+IdText = Annotated[str, described(ID)]
+NameText = Annotated[str, described(NAME)]
+
+# The ARN of who signed the request that this thread answers; empty when invoked directly.
+_caller: ContextVar[str] = ContextVar("_caller", default="")
+# Who attempted what, for the log: only what can be a name and an id, whatever the event has there.
+_NAMED = Bounds({"actor": Name, "id": Id})
 
 # First match wins; what is not here is the function's own trouble: 500.
 STATUSES: tuple[tuple[type[SentinelError], HTTPStatus], ...] = (
@@ -75,11 +93,16 @@ class Event(Struct, forbid_unknown_fields=True, tag_field="action", kw_only=True
         def answer(self, store: Any) -> Any:
             """What the function answers: a Struct, a dict or None."""
 
+    def made[R: Record](self, kind: type[R]) -> R:
+        """The new record of which this event gives the fields."""
+        given = {name: getattr(self, name, None) for name in kind.__struct_fields__}
+        return kind(**{name: value for name, value in given.items() if value is not None})
+
 
 class Get(Event, tag="get"):
     """`{"action": "get", "id"}` → the record"""
 
-    id: str
+    id: IdText
 
     def answer(self, store: Any) -> Any:
         return store.get(self.id)
@@ -103,14 +126,31 @@ class Edge:
 
     `counts` names the metric of each action that is counted. Refusals are counted by class (`Refusals`, with the
     dimension `error`), conflicts also as `Conflicts`, and what is the table's or the network's trouble as `Faults`.
+    `environment` is the function's: its table, RetentionDays and PersonRoles.
     """
 
-    def __init__(self, *events: type[Event], logger: Any, metrics: Any, counts: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *events: type[Event],
+        logger: Any,
+        metrics: Any,
+        counts: Mapping[str, str],
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         self.events = {str(kind.__struct_config__.tag): kind for kind in events}
         self._logger = logger
         self._metrics = metrics
         self._counts = counts
+        self._environment = environment
+        self._persons = Persons.of(
+            environment.get("SENTINEL_PERSON_ROLES", ""), environment.get("SENTINEL_ACCOUNT", "")
+        )
         self._cold = True
+
+    def open[S: RecordStore[Any]](self, kind: type[S]) -> S:
+        """The store of the function's table, with its writes told to this edge's log."""
+        days = int(self._environment.get("SENTINEL_RETENTION_DAYS", RETENTION_DAYS))
+        return kind(self._environment["SENTINEL_TABLE"], retention_days=days, audit=self.audit)
 
     def __call__(self, event: Any, store: Any, context: Any = None) -> Any:
         """The answer to `event`, as JSON's types; a refusal is raised, or, over HTTP, answered with its status.
@@ -126,24 +166,49 @@ class Edge:
             return self._over_http(event, store)
         return self._answer(event, store)
 
-    def audit(self, action: str, actor: str, record: Record) -> None:
+    def audit(self, write: Write) -> None:
         """One line for a write that took effect: the item itself goes with its `ttl`. No free text."""
-        profile = getattr(record, "profile", "")
-        self._logger.info(action, id=record.id, actor=actor, action=action, profile=profile)
-        if action in self._counts:
-            self._count(self._counts[action])
+        facts: dict[str, Any] = write._asdict()
+        if not write.repeated:
+            del facts["repeated"]
+        self._log(write.action, **facts)
+        if write.action in self._counts and not write.repeated:
+            self._count(self._counts[write.action])
+
+    def _log(self, message: str, **facts: Any) -> None:
+        if caller := _caller.get():
+            facts["caller"] = caller
+        self._logger.info(message, **facts)
 
     def _answer(self, event: Any, store: Any, *, signed: bool = False) -> Any:
+        reset = None
         try:
-            caller, event = (_caller(event), _body(event)) if signed else (None, event)
-            return msgspec.to_builtins(self._decode(event, caller).answer(store))
+            if signed:
+                caller = signed_by(event)
+                reset = _caller.set(caller)
+                event = self._signed(_body(event), caller)
+            return msgspec.to_builtins(self._decode(event).answer(store))
         except SentinelError as error:
-            if isinstance(error, ConcurrentModification):
-                self._count("Conflicts")
-            if "operation" in error.context:  # DynamoDB's own to us: no user's doing
-                self._count("Faults")
-            self._count("Refusals", error=type(error).__name__)
+            self._refused(event, error)
             raise
+        finally:
+            if reset:
+                _caller.reset(reset)
+
+    def _refused(self, event: Any, error: SentinelError) -> None:
+        """Logs and counts a refusal: who attempted what, and the error's class."""
+        kind = self._kind(event)
+        if kind is not None:
+            claimed = {"id": event.get("id"), "actor": event.get(kind.ACTOR)}
+            known = {name: value for name, value in claimed.items() if not _NAMED.faults({name: value})}
+            self._log("refused", action=event["action"], error=type(error).__name__, **known)
+        elif _caller.get():
+            self._log("refused", error=type(error).__name__)
+        if isinstance(error, ConcurrentModification):
+            self._count("Conflicts")
+        if "operation" in error.context:  # DynamoDB's own to us: no user's doing
+            self._count("Faults")
+        self._count("Refusals", error=type(error).__name__)
 
     def _count(self, name: str, **dimensions: str) -> None:
         with COUNTING:
@@ -154,23 +219,31 @@ class Edge:
 
     # ------------------------------------------------------------------ events
 
-    def _decode(self, event: Any, caller: str | None) -> Event:
+    def _kind(self, event: Any) -> type[Event] | None:
+        """The type of an event by its action."""
         action = event.get("action") if isinstance(event, dict) else None
-        kind = self.events.get(action) if isinstance(action, str) else None
+        return self.events.get(action) if isinstance(action, str) else None
+
+    def _signed(self, event: Any, caller: str) -> Any:
+        """The event with who signed it as who acts, where its action has an actor."""
+        kind = self._kind(event)
+        return acting(event, kind.ACTOR, self._persons.actor(caller)) if kind and kind.ACTOR else event
+
+    def _decode(self, event: Any) -> Event:
+        kind = self._kind(event)
         if kind is None:
             raise InvalidEvent(
-                f"action: {_short(action)} is not known."
+                f"action: {short(event.get('action'))} is not known."
                 if isinstance(event, dict)
                 else f"The event is of type {type(event).__name__}.",
                 f"This function takes an object with an action, one of {', '.join(self.events)}.",
             )
-        if caller is not None and kind.ACTOR:
-            event = _acting(event, kind.ACTOR, caller)
         try:
             return msgspec.convert(event, kind)
-        except (msgspec.ValidationError, UnicodeError):
+        except (msgspec.ValidationError, UnicodeError, RecursionError):
             raise InvalidEvent(
-                f"Not an event {action!r}: {'; '.join(_faults(event, kind))}.", f"{action!r} takes {_describe(kind)}."
+                f"Not an event {kind.__struct_config__.tag!r}: {'; '.join(_faults(event, kind))}.",
+                f"{kind.__struct_config__.tag!r} takes {_describe(kind)}.",
             ) from None
 
     # ------------------------------------------------------------------ Function URLs
@@ -193,9 +266,9 @@ class Edge:
 
 
 def _faults(event: dict[Any, Any], kind: type[Event]) -> list[str]:
-    """All that is wrong with an event: msgspec stops at the first."""
+    """What is wrong with an event, up to `MAX_FAULTS`: msgspec stops at the first."""
     fields = {field.encode_name: field for field in structs.fields(kind)}
-    faults = [f"{_short(name)} is not known" for name in event if name not in fields and name != "action"]
+    faults = []
     for name, field in fields.items():
         if name not in event:
             if field.required:
@@ -204,7 +277,11 @@ def _faults(event: dict[Any, Any], kind: type[Event]) -> list[str]:
         try:
             msgspec.convert(event[name], field.type)
         except msgspec.ValidationError as error:
-            faults.append(fault(name, field.type, error))
+            faults.append(fault(name, field.type, error, event[name]))
+    unknown = [name for name in event if name not in fields and name != "action"]
+    faults += [f"{short(name)} is not known" for name in unknown[:MAX_FAULTS]]
+    if len(unknown) > MAX_FAULTS:
+        faults.append(f"and {len(unknown) - MAX_FAULTS} more are not known")
     return faults
 
 
@@ -215,36 +292,11 @@ def _describe(kind: type[Event]) -> str:
     return " and optionally ".join(filter(None, (required, optional)))
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 64 else text[:60] + "…"
-
-
-def _caller(event: Any) -> str:
-    """The ARN of who signed a Function URL's request."""
-    context = event["requestContext"]
-    try:
-        arn = context["authorizer"]["iam"]["userArn"]
-    except (KeyError, TypeError):
-        arn = None
-    if not isinstance(arn, str) or not arn:
-        raise AccessDenied("The request is not signed by anybody.", "Use a Function URL whose AuthType is AWS_IAM.")
-    return arn
-
-
-def _acting(event: dict[str, Any], field: str, caller: str) -> dict[str, Any]:
-    """The event with the caller as who acts."""
-    claimed = event.get(field, caller)
-    if claimed != caller:
-        raise AccessDenied(
-            f"{field}: {_short(claimed)} is not the caller {caller!r}.", "Leave it out, or give the caller's ARN."
-        )
-    return {**event, field: caller}
-
-
 def _body(event: Any) -> Any:
     body = event.get("body") or ""
     try:
         return msgspec.json.decode(base64.b64decode(body) if event.get("isBase64Encoded") else body)
+    except RecursionError:
+        raise InvalidEvent("The body is nested too deeply.", "Send the event as an object in JSON.") from None
     except (msgspec.DecodeError, TypeError, ValueError) as error:
         raise InvalidEvent(f"The body is not JSON: {error}.", "Send the event as an object in JSON.") from None

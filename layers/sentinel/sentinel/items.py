@@ -1,9 +1,9 @@
 """A record as an item, and back.
 
-The stored form is shared with writers in other languages: texts are S, numbers N, a duration int64
-nanoseconds, empty texts are left out (an empty key attribute would be refused, and an absent one
-keeps an index sparse), `ttl` is the Unix seconds of `expires_at`. Everything that such a writer
-may have written is read; what cannot be is `Unreadable`, with the reason.
+The stored form is shared with writers in other languages: texts are S, numbers N, a duration and the end of an access
+int64 nanoseconds, empty texts are left out (an empty key attribute would be refused, and an absent one keeps an index
+sparse), `ttl` is the Unix seconds of `expires_at`. Everything that such a writer may have written is read; what cannot
+be is `Unreadable`, with the reason.
 
 botocore's TypeSerializer and TypeDeserializer know all types of DynamoDB and cost ten times as much.
 """
@@ -11,22 +11,21 @@ botocore's TypeSerializer and TypeDeserializer know all types of DynamoDB and co
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 
-from msgspec import Meta, Struct, field, structs
+from msgspec import Struct, field, structs
 
 from sentinel import times
+from sentinel.values import Id
 
 Item = dict[str, dict[str, Any]]
 
-Id = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
-# 512 characters are at most 2048 bytes, what a partition key of an index may have.
-Name = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"\S")]
-
 # Expression values for attribute_type.
-TYPES: Item = {":S": {"S": "S"}, ":N": {"S": "N"}}
+TYPES: Item = {":S": {"S": "S"}, ":N": {"S": "N"}, ":NULL": {"S": "NULL"}}
 
 _DURATION = "duration_seconds"
+_EXACT = 2**63  # above it, a duration is a float of seconds: no writer has such a one, and JSON has no such integers
 
 
 def new_id() -> str:
@@ -35,7 +34,7 @@ def new_id() -> str:
 
 
 class Record(Struct, kw_only=True):
-    """What every record has. The types of a record's fields carry their bounds; `check` holds values against them.
+    """What every record has. The types of a record's fields carry their bounds; the store holds values against them.
 
     Moments are the texts that are stored. `status` is as of the moment of reading: a record that is
     still open in the table, but whose `ttl` has passed, reads as expired.
@@ -59,6 +58,14 @@ class Attribute(NamedTuple):
     required: bool
     is_moment: bool
 
+    @property
+    def has_type(self) -> str:
+        """The condition that it is of a type that can be read."""
+        of_type = f"attribute_type(#{self.name}, :{self.kind})"
+        if self.required:
+            return of_type
+        return f"(attribute_not_exists(#{self.name}) OR {of_type} OR attribute_type(#{self.name}, :NULL))"
+
 
 class StoredForm[R: Record]:
     """The stored form of `record`; records in status `open` expire."""
@@ -72,16 +79,21 @@ class StoredForm[R: Record]:
             Attribute(
                 field=known.name,
                 name="duration" if known.name == _DURATION else known.name,
-                kind="N" if hints[known.name] in (int, int | float) else "S",
+                kind="N" if hints[known.name] in (int, int | float) or known.name.endswith("_until") else "S",
                 required=known.required or known.name in Record.__struct_fields__,
-                is_moment=known.name.endswith("_at"),
+                is_moment=known.name.endswith(("_at", "_until")),
             )
             for known in structs.fields(record)
         )
+        self._moments = tuple(
+            (attribute.name, attribute.required)
+            for attribute in self.attributes
+            if attribute.is_moment and attribute.kind == "S"
+        )
         self.names = {attribute.field: attribute.name for attribute in self.attributes}
-        # As a condition, with `TYPES` and `:open`: what is no record is not written to either.
-        needed = (f"attribute_type(#{known.name}, :{known.kind})" for known in self.attributes if known.required)
-        self.is_record = " AND ".join((*needed, "(#status <> :open OR attribute_type(#ttl, :N))"))
+        # As a condition, with `TYPES` and `:open`: what has a type that cannot be read is not written to either.
+        types = (attribute.has_type for attribute in self.attributes)
+        self.is_record = " AND ".join((*types, "(#status <> :open OR attribute_type(#ttl, :N))"))
 
     def rounded(self, record: R) -> R:
         """A copy with its duration as it will be read: what is stored are whole nanoseconds."""
@@ -102,6 +114,17 @@ class StoredForm[R: Record]:
 
     def record(self, item: Item, now: float) -> R:
         """The record that an item holds, as of `now` (seconds); raises `Unreadable`."""
+        for attribute, required in self._moments:
+            text = item.get(attribute, {}).get("S")
+            if text is not None and (text or required):
+                _check_moment(attribute, text)
+        return self.as_stored(item, now)
+
+    def as_stored(self, item: Item, now: float) -> R:
+        """The record that an item holds whose types a condition has checked: times are taken as they stand.
+
+        For the answer to a write: what took effect is not refused because of a time that it did not touch.
+        """
         values: dict[str, Any] = {}
         for name, attribute, kind, required, is_moment in self.attributes:
             found = item.get(attribute)
@@ -111,13 +134,13 @@ class StoredForm[R: Record]:
                     raise Unreadable(f"{attribute} is of type {next(iter(found))} instead of {kind}")
                 if required:
                     raise Unreadable(f"{attribute} is missing")
-            elif kind == "N":
-                whole = _whole(attribute, value)
-                values[name] = _seconds(whole) if name == _DURATION else whole
-            else:
-                if is_moment and (value or required):
-                    _check_moment(attribute, value)
+            elif kind == "S":
                 values[name] = value
+            elif is_moment:
+                values[name] = times.exact(int(_number(value)))
+            else:
+                number = _number(value)
+                values[name] = _seconds(number) if name == _DURATION else _plain(number)
         if values["status"] not in self._statuses:
             raise Unreadable(f"status is none of {', '.join(sorted(self._statuses))}")
         if values["status"] == self._open and is_over(item, now):
@@ -128,7 +151,7 @@ class StoredForm[R: Record]:
 def is_over(item: Item, now: float) -> bool:
     """Whether an item's time is up at `now` (seconds): `ttl` <= floor(now), as the conditions have it."""
     try:
-        return _whole("ttl", item["ttl"]["N"]) <= int(now)
+        return _number(item["ttl"]["N"]) <= int(now)
     except KeyError:
         raise Unreadable("ttl is missing or not of type N") from None
 
@@ -136,7 +159,7 @@ def is_over(item: Item, now: float) -> bool:
 def typed(name: str, value: str | float) -> dict[str, str]:
     """A field's value as DynamoDB takes it."""
     if isinstance(value, str):
-        return {"S": value}
+        return {"N": str(times.parse(value))} if name.endswith("_until") and value else {"S": value}
     return {"N": str(_nanoseconds(value) if name == _DURATION else value)}
 
 
@@ -144,16 +167,25 @@ def _nanoseconds(seconds: float) -> int:
     return round(seconds * times.SECOND)
 
 
-def _seconds(nanoseconds: int) -> int | float:
-    whole, rest = divmod(nanoseconds, times.SECOND)
-    return nanoseconds / times.SECOND if rest else whole
+def _seconds(nanoseconds: int | Decimal) -> int | float:
+    if isinstance(nanoseconds, int) and nanoseconds < _EXACT:
+        whole, rest = divmod(nanoseconds, times.SECOND)
+        return nanoseconds / times.SECOND if rest else whole
+    return _plain(Decimal(nanoseconds) / times.SECOND)
 
 
-def _whole(attribute: str, digits: str) -> int:
+def _number(digits: str) -> int | Decimal:
+    """A number as DynamoDB has it: a decimal, up to 38 digits and 125 zeros."""
     try:
         return int(digits)
     except ValueError:
-        raise Unreadable(f"{attribute} is not a whole number") from None
+        return Decimal(digits)
+
+
+def _plain(number: int | Decimal) -> int | float:
+    """A number of JSON: an int where it is whole, and not so large that it is none in JSON."""
+    whole = int(number)
+    return whole if number == whole and -_EXACT < whole < _EXACT else float(number)
 
 
 def _check_moment(attribute: str, text: str) -> None:

@@ -7,31 +7,50 @@ lets callers in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
-from sentinel.errors import NotRequester, RequestExists, RequestExpired, RequestNotFound, SelfApproval
-from sentinel.items import Name, Record
-from sentinel.store import DEFAULT_LIMIT, Index, RecordStore, UnreadableItem
+from sentinel import times
+from sentinel.errors import InvalidEvent, NotRequester, RequestExists, RequestExpired, RequestNotFound, SelfApproval
+from sentinel.items import Record
+from sentinel.queries import DEFAULT_LIMIT, Index, ListedStore, UnreadableItem
+from sentinel.values import Name, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sentinel.items import Item
+
 MAX_SECONDS = 8 * 3600
-LIFETIME_SECONDS = 24 * 3600
+LIFETIME_SECONDS = times.DAY
+JUSTIFICATION = text(10, 500)
+COMMENT = text(1, 500)
 
 
 class Request(Record, kw_only=True):
-    """A request. Texts in characters, the duration in seconds, moments as they are stored."""
+    """A request. Texts in characters, the duration in seconds, moments as they are stored.
+
+    `access_until` is when the access that an approval gave ends; empty before. An approval by another writer says none:
+    then it is `created_at` plus the duration, and not after `expires_at`.
+    """
 
     requester: Name
     profile: Name
-    justification: Annotated[str, Meta(min_length=10, max_length=500)]
+    justification: Annotated[str, JUSTIFICATION]
     duration_seconds: Annotated[int, Meta(gt=0, le=MAX_SECONDS)] | Annotated[float, Meta(ge=1e-9, le=MAX_SECONDS)]
     status: Literal["pending", "approved", "denied", "expired", "cancelled"] = "pending"
     approver: Name = ""
-    approver_comment: Annotated[str, Meta(max_length=500)] = ""
+    approver_comment: Annotated[str, COMMENT] = ""
+    access_until: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status == "approved" and not self.access_until:
+            try:
+                end = times.parse(self.created_at) + round(self.duration_seconds * times.SECOND)
+                self.access_until = times.exact(min(end, times.parse(self.expires_at)))
+            except ValueError:
+                pass  # its times cannot be read
 
 
 class RequestPage(Struct):
@@ -42,8 +61,8 @@ class RequestPage(Struct):
     unreadable: list[UnreadableItem]
 
 
-class RequestStore(RecordStore[Request, RequestPage]):
-    """The requests in a table; see `RecordStore`."""
+class RequestStore(ListedStore[Request, RequestPage]):
+    """The requests in a table; see `RecordStore` and `ListedStore`."""
 
     noun = "request"
     record = Request
@@ -81,30 +100,35 @@ class RequestStore(RecordStore[Request, RequestPage]):
         """
         given = {"justification": justification, "duration_seconds": duration_seconds}
         changes = {name: value for name, value in given.items() if value is not None}
+        if not changes:
+            raise InvalidEvent("There is nothing to update.", "Give justification, duration_seconds or both.")
         return self._update(id, updated_at, changes, {"requester": requester}, actor=requester)
 
-    def approve(self, id: str, approver: str, comment: str = "") -> Request:
-        """pending → approved. The same approval by the same person again gives the stored request.
+    def approve(self, id: str, approver: str, updated_at: str, comment: str = "") -> Request:
+        """pending → approved, in the version that the approver read. The same approval by the same person again gives
+        the stored request.
 
-        Raises `SelfApproval`, `RequestExpired`, `InvalidStateTransition` (with who decided), `RequestNotFound`.
+        Raises `SelfApproval`, `RequestExpired`, `InvalidStateTransition` (with who decided), `ConcurrentModification`
+        (it is another version now), `RequestNotFound`.
         """
-        return self._decide("approve", "approved", id, approver, comment)
+        access = ", #access_until = #duration + :moment"
+        return self._decide("approve", "approved", id, approver, updated_at, comment, keeps=MAX_SECONDS, sets=access)
 
-    def deny(self, id: str, approver: str, comment: str = "") -> Request:
+    def deny(self, id: str, approver: str, updated_at: str, comment: str = "") -> Request:
         """pending → denied; as `approve`."""
-        return self._decide("deny", "denied", id, approver, comment)
+        return self._decide("deny", "denied", id, approver, updated_at, comment)
 
     def cancel(self, id: str, requester: str) -> Request:
-        """pending → cancelled, by its requester; raises `NotRequester` and what `approve` does."""
-        self._check(id=id, requester=requester)
+        """pending → cancelled, by its requester; raises `NotRequester` and what `approve` does but for the version."""
+        self._check({"id": id, "requester": requester})
         return self._transition(
             "cancel",
             id,
             requester,
             {"status": "cancelled"},
+            same=("status", "requester"),
             condition="#requester = :requester",
-            requester=requester,
-            settled=lambda stored: stored.status == "cancelled" and stored.requester == requester,
+            values={":requester": {"S": requester}},
             refuse=lambda stored: self._refuse_actor(stored, requester),
         )
 
@@ -113,16 +137,31 @@ class RequestStore(RecordStore[Request, RequestPage]):
 
         Nothing there is fine. Raises `NotRequester`, `InvalidStateTransition`.
         """
-        self._check(id=id, requester=requester)
+        self._check({"id": id, "requester": requester})
         self._delete(
             id,
             requester,
-            "#requester = :requester AND #status <> :approved AND #status <> :denied",
+            "#requester = :requester AND #status IN (:open, :cancelled, :expired)",
             lambda stored: self._refuse_actor(stored, requester),
             requester=requester,
-            approved="approved",
-            denied="denied",
+            cancelled="cancelled",
+            expired="expired",
         )
+
+    def active(self, requester: str, profile: str) -> Request | None:
+        """The approved request of a requester for a profile whose access runs the longest now; None without one.
+
+        One Query, or one a megabyte of what the requester has stored.
+        """
+        self._check({"requester": requester, "profile": profile})
+        now = int(self._clock() * 1_000_000) * 1_000
+        values: Item = {":profile": {"S": profile}, ":approved": {"S": "approved"}, ":moment": {"N": str(now)}}
+        # Said this way round, it does not hide what another writer has approved.
+        where = "#profile = :profile AND #status = :approved AND NOT #access_until <= :moment"
+        approved = self._all("requester", requester, where, values)
+        running = [(times.parse(found.access_until), found) for found in approved]
+        until, longest = max(running, key=lambda pair: pair[0], default=(now, None))
+        return longest if until > now else None
 
     def list_by_requester(self, value: str, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> RequestPage:
         """The requests of a requester, newest first; see `list_by`."""
@@ -136,11 +175,20 @@ class RequestStore(RecordStore[Request, RequestPage]):
         """The requests for a profile, newest first; see `list_by`."""
         return self.list_by("profile", value, limit, cursor)
 
-    def _decide(self, action: str, status: str, id: str, approver: str, comment: str) -> Request:
-        self._check(id=id, approver=approver, approver_comment=comment)
-        changes: dict[str, Any] = {"status": status, "approver": approver}
-        if comment:
-            changes["approver_comment"] = comment
+    def _decide(
+        self,
+        action: str,
+        status: str,
+        id: str,
+        approver: str,
+        version: str,
+        comment: str,
+        *,
+        keeps: int = 0,
+        sets: str = "",
+    ) -> Request:
+        given = {"approver": approver} | ({"approver_comment": comment} if comment != "" else {})
+        self._check({"id": id, **given}, version)
 
         def refuse(stored: Request) -> None:
             if stored.requester == approver:
@@ -154,9 +202,12 @@ class RequestStore(RecordStore[Request, RequestPage]):
             action,
             id,
             approver,
-            changes,
+            {"status": status, **given},
+            version,
+            same=("status", "approver"),
             condition="#requester <> :approver",
-            settled=lambda stored: stored.status == status and stored.approver == approver,
+            keeps=self._retention + keeps,
+            sets=sets,
             refuse=refuse,
         )
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from sentinel.errors import SessionExists, SessionExpired, SessionNotFound
-from sentinel.items import Name, Record
-from sentinel.store import Index, RecordStore, UnreadableItem
+from sentinel.items import Record
+from sentinel.queries import Index, ListedStore, UnreadableItem
+from sentinel.values import Name, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LIFETIME_SECONDS = 8 * 3600
+REASON = text(1, 1000)
 
 
 class Session(Record, kw_only=True):
@@ -32,7 +34,7 @@ class Session(Record, kw_only=True):
     source_identity: Name = ""
     device_id: Name = ""
     revoked_by: Name = ""
-    revoked_reason: Annotated[str, Meta(min_length=1, max_length=1000)] = ""
+    revoked_reason: Annotated[str, REASON] = ""
 
 
 class SessionPage(Struct):
@@ -43,8 +45,8 @@ class SessionPage(Struct):
     unreadable: list[UnreadableItem]
 
 
-class SessionStore(RecordStore[Session, SessionPage]):
-    """The sessions in a table; see `RecordStore`."""
+class SessionStore(ListedStore[Session, SessionPage]):
+    """The sessions in a table; see `RecordStore` and `ListedStore`."""
 
     noun = "session"
     record = Session
@@ -76,7 +78,7 @@ class SessionStore(RecordStore[Session, SessionPage]):
         `ConcurrentModification` where an answer was lost and others touched it before it could be sent again:
         whether this touch was counted cannot be told then.
         """
-        self._check(id=id)
+        self._check({"id": id})
         return self._count(id, "request_count", "last_access_at")
 
     def revoke(self, id: str, revoked_by: str, reason: str) -> Session:
@@ -84,13 +86,14 @@ class SessionStore(RecordStore[Session, SessionPage]):
 
         Raises `SessionExpired`, `InvalidStateTransition` (with who revoked it), `SessionNotFound`.
         """
-        self._check(id=id, revoked_by=revoked_by, revoked_reason=reason)
+        self._check({"id": id, "revoked_by": revoked_by, "revoked_reason": reason})
         return self._transition(
             "revoke",
             id,
             revoked_by,
             {"status": "revoked", "revoked_by": revoked_by, "revoked_reason": reason},
-            settled=lambda stored: stored.status == "revoked" and stored.revoked_by == revoked_by,
+            same=("status", "revoked_by"),
+            keeps=self._retention,
         )
 
     def active(self, server_instance_id: str) -> Session | None:
@@ -98,5 +101,5 @@ class SessionStore(RecordStore[Session, SessionPage]):
 
         Reads all of its sessions whose stored status is active: the index's sort key is the status.
         """
-        self._check(server_instance_id=server_instance_id)
+        self._check({"server_instance_id": server_instance_id})
         return self._newest_open("server_instance_id", server_instance_id)

@@ -12,27 +12,51 @@ import re
 from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000_000_000
+DAY = 86_400  # seconds
 _MICROSECOND = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
-_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000 + 999
 # RFC 3339's date-time; datetime.fromisoformat alone would take much more than that.
-_TEXT = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_TEXT = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:)(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:[0-5]\d)",
+    re.ASCII,
+)
+# What `stamp` writes, to the microsecond: everything that is stored by this project.
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+
+
+class NoLaterTime(ValueError):
+    """There is no moment after the last one that a text can name."""
 
 
 def parse(text: str) -> int:
-    """The moment of an RFC 3339 text with 0 to 9 fractional digits and any offset; ValueError for other texts."""
+    """The moment of an RFC 3339 text with 0 to 9 fractional digits and any offset; ValueError for other texts.
+
+    A leap second (60, at the end of a month in UTC) is the first second of the next month.
+    """
+    if len(text) == 27 and _WRITTEN.fullmatch(text):
+        try:
+            since = datetime.fromisoformat(text) - _EPOCH
+        except ValueError:
+            pass  # a leap second, or no time at all
+        else:
+            return (since.days * DAY + since.seconds) * SECOND + since.microseconds * _MICROSECOND
     found = _TEXT.fullmatch(text)
     if found is None:
         raise ValueError(f"{text[:64]!r} is not an RFC 3339 time, such as 2026-11-21T02:08:00.123451Z")
-    whole, fraction, offset = found.groups()
+    minute, second, fraction, offset = found.groups()
+    is_leap = second == "60"
     try:
-        since = datetime.fromisoformat(whole.upper() + offset.upper()) - _EPOCH
+        read = datetime.fromisoformat(minute.upper() + ("59" if is_leap else second) + offset.upper())
     except ValueError as error:
         raise ValueError(f"{text!r} is not a time: {error}") from None
-    moment = (since.days * 86_400 + since.seconds) * SECOND + int((fraction or "").ljust(9, "0"))
+    since = read - _EPOCH
+    moment = (since.days * DAY + since.seconds + is_leap) * SECOND + int((fraction or "").ljust(9, "0"))
     if not _FIRST <= moment <= _LAST:
         raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC")
+    if is_leap and not _text(moment // _MICROSECOND).startswith("01T00:00:00", 8):
+        raise ValueError(f"{text!r} is not a time: there is a second 60 only at the end of a month in UTC")
     return moment
 
 
@@ -42,16 +66,27 @@ def stamp(moment: int) -> str:
     return _text(micros + (micros % 10 == 0))
 
 
+def exact(moment: int) -> str:
+    """The text of a moment to its last digit: six fractional digits, or nine; the last or first one of all beyond."""
+    moment = min(max(moment, _FIRST), _LAST)
+    text, rest = _text(moment // _MICROSECOND), moment % _MICROSECOND
+    return f"{text[:-1]}{rest:03}Z" if rest else text
+
+
 def is_same_span(one: int, other: int) -> bool:
     """Whether two spans can be the same one, measured between stamps: each is off by a microsecond at most."""
     return abs(one - other) < 2 * _MICROSECOND
 
 
 def later(text: str, now: int) -> str:
-    """The text of `now`, or of the first moment after `text` where the clock stands still or goes back."""
-    following = (parse(text) // _MICROSECOND + 1) * _MICROSECOND
-    # After the last microsecond of year 9999 there is no later version, only another one.
-    return stamp(max(following, now) if following < _LAST else now)
+    """The text of `now`, or of the first moment after `text` where the clock stands still or goes back.
+
+    Raises `NoLaterTime` after the last microsecond of the year 9999.
+    """
+    following = max((parse(text) // _MICROSECOND + 1) * _MICROSECOND, now)
+    if following > _LAST:
+        raise NoLaterTime("there is no moment after the year 9999")
+    return stamp(following)
 
 
 def second(moment: int) -> str:
