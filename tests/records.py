@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from deployment import load_app
+from sentinel import clients
 from sentinel.breakglass import BreakGlassEvent, BreakGlassStore
 from sentinel.errors import RecordExpired, RecordNotFound
 from sentinel.requests import Request, RequestStore
@@ -186,6 +188,9 @@ def load_function(name: str, table: str, endpoint: str, monkeypatch: pytest.Monk
     }
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
+    # Functions leave out what botocore checks of parameters: here it says which one would be wrong.
+    checking = clients.RECORDS_CONFIG.merge(Config(parameter_validation=True))
+    monkeypatch.setattr(clients, "RECORDS_CONFIG", checking)
     module = load_app(name, monkeypatch)
     for handler in logging.getLogger(service).handlers:
         if isinstance(handler, logging.StreamHandler):

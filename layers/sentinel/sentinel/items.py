@@ -190,6 +190,6 @@ def _plain(number: int | Decimal) -> int | float:
 
 def _check_moment(attribute: str, text: str) -> None:
     try:
-        times.parse(text)
+        times.check(text)
     except ValueError:
         raise Unreadable(f"{attribute} is not an RFC 3339 time") from None
