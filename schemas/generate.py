@@ -144,7 +144,7 @@ def event_schema(function: str) -> dict[str, Any]:
 def load_function(function: str) -> ModuleType:
     """functions/<function>/app.py as a module; each is called app, and has its folder to import from."""
     # Clients are made when it is imported.
-    os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "SENTINEL_TABLE": "a-table"}
+    os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "SENTINEL_TABLE": "a-table", "SENTINEL_LEDGER": "a-ledger"}
     folder = FUNCTIONS / function
     spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")
     assert spec is not None
