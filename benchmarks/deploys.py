@@ -17,8 +17,8 @@ from moto import mock_aws
 from msgspec import structs
 from provisioning import Owner
 from report import Growth, Row
+from sentinel.feature import Goal
 from sentinel.look import Look
-from sentinel.plan import Goal
 from sentinel.properties import read_properties
 from sentinel.provisioner import TableProvisioner
 from sentinel.run import Run

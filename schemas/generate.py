@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +17,6 @@ from typing import Any, Union
 
 import msgspec
 from sentinel.properties import REFUSED_PROPERTIES, Properties
-from sentinel.schema import KEY_ALIAS, KEY_ARN, KEY_ID, MAX_TAGS, NAME, RESERVED_TAGS, STREAM_ARN
 
 FOLDER = Path(__file__).resolve().parent
 FUNCTIONS = FOLDER.parent / "functions"
@@ -42,46 +40,10 @@ DESCRIPTIONS = {
     "StreamArn": "The ARN of the table's stream; empty without one.",
     "Status": "CREATED, EXISTS or UPDATED.",
 }
+BOUNDS = ("minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "pattern", "not")
 READ_ONLY = ("Arn", "StreamArn", "Status")
 # A named schema gives these; they may not be declared as well.
 GIVEN_BY_SCHEMA = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
-
-
-def _whole(*forms: re.Pattern[str]) -> dict[str, Any]:
-    return {"pattern": f"^({'|'.join(form.pattern for form in forms)})$"}
-
-
-_NAME = {"pattern": f"^{NAME.pattern}$"}
-_ATTRIBUTE = {"minLength": 1, "maxLength": 255}
-_MAXIMUM = {"anyOf": [{"const": -1}, {"minimum": 1}]}  # -1: none
-# What sentinel.schema.find_faults asks of one value alone; what it asks between values has no place in a JSON Schema.
-# tests/unit/test_fuzz.py holds the two against each other. Shape ("" is the resource) -> property -> rule.
-LIMITS: dict[str, dict[str, dict[str, Any]]] = {
-    "": {
-        "TableName": _NAME,
-        "KeySchema": {"maxItems": 2},
-        "GlobalSecondaryIndexes": {"maxItems": 20},
-        "LocalSecondaryIndexes": {"maxItems": 5},
-        "Tags": {"maxItems": MAX_TAGS},
-    },
-    "AttributeDefinition": {"AttributeName": _ATTRIBUTE},
-    "KeyElement": {"AttributeName": _ATTRIBUTE},
-    "GlobalSecondaryIndex": {"IndexName": _NAME, "KeySchema": {"maxItems": 8}},
-    "LocalSecondaryIndex": {"IndexName": _NAME, "KeySchema": {"minItems": 2, "maxItems": 2}},
-    "Projection": {"NonKeyAttributes": {"maxItems": 20}},
-    "OnDemand": {"MaxReadRequestUnits": _MAXIMUM, "MaxWriteRequestUnits": _MAXIMUM},
-    "Warm": {"ReadUnitsPerSecond": {"minimum": 1}, "WriteUnitsPerSecond": {"minimum": 1}},
-    "TimeToLive": {"AttributeName": _ATTRIBUTE},
-    "Encryption": {"KMSMasterKeyId": _whole(KEY_ARN, KEY_ID, KEY_ALIAS)},
-    "PointInTimeRecovery": {"RecoveryPeriodInDays": {"minimum": 1, "maximum": 35}},
-    "Kinesis": {"StreamArn": _whole(STREAM_ARN)},
-    "Tag": {
-        "Key": {"minLength": 1, "maxLength": 128, "pattern": f"^(?!{'|'.join(RESERVED_TAGS)})"},
-        "Value": {"maxLength": 256},
-    },
-    "Stream": {"Tags": {"maxItems": MAX_TAGS}},
-}
-NOT_EMPTY = ("OnDemand", "Warm")
 
 
 def properties_schema() -> dict[str, Any]:
@@ -91,12 +53,10 @@ def properties_schema() -> dict[str, Any]:
     for name, text in DESCRIPTIONS.items():
         if name in shape["properties"]:
             shape["properties"][name]["description"] = text
-    for place, limits in LIMITS.items():
-        holder = made["$defs"][place] if place else shape
-        for name, limit in limits.items():
-            holder["properties"][name] |= limit
-    for place in NOT_EMPTY:
-        made["$defs"][place]["minProperties"] = 1
+    for holder in made["$defs"].values():
+        # A structure of nothing but what may be left out says something only where something is given.
+        if not holder.get("required") and all("default" not in each for each in holder["properties"].values()):
+            holder["minProperties"] = 1
     return {
         "$schema": DRAFT,
         "title": "Custom::DynamoDBTable",
@@ -167,24 +127,34 @@ def _plain(schema: Any) -> Any:
         return schema
     kept = {key: _plain(value) for key, value in schema.items() if not (key == "default" and value is None)}
     if "$defs" in kept:
-        kept["$defs"] = {name.lstrip("_"): shape for name, shape in kept["$defs"].items()}
+        kept["$defs"] = {_public(name): shape for name, shape in kept["$defs"].items()}
     if isinstance(kept.get("title"), str):
         del kept["title"]
     if isinstance(kept.get("description"), str):
         kept["description"] = " ".join(kept["description"].split())
     if "$ref" in kept:
-        kept["$ref"] = kept["$ref"].replace("/_", "/")
+        kept["$ref"] = _public(kept["$ref"])
+    if "pattern" in kept:
+        # Python's own: there a line's end may stand before $.
+        kept["pattern"] = kept["pattern"].replace(r"(?!\n)", "")
     if "mapping" in kept:
-        kept["mapping"] = {name: target.replace("/_", "/") for name, target in kept["mapping"].items()}
+        kept["mapping"] = {name: _public(target) for name, target in kept["mapping"].items()}
     alternatives = [item for item in kept.get("anyOf", ()) if item != {"type": "null"}]
     if len(alternatives) == 1:
         del kept["anyOf"]
         kept = {**alternatives[0], **kept}
     elif alternatives:
         kept["anyOf"] = alternatives
+    # msgspec gives the bounds in an order of its own, another one in each process.
+    kept |= {bound: kept.pop(bound) for bound in BOUNDS if bound in kept}
     if "enum" in kept and all(isinstance(value, str) for value in kept["enum"]):
         kept = {"type": "string", **kept}
     return kept
+
+
+def _public(name: str) -> str:
+    """A type's name, or the reference to it, as it is published."""
+    return name.replace("Declared", "")
 
 
 def schemas() -> dict[str, str]:

@@ -44,6 +44,25 @@ class Block(NamedTuple):
         return found[1] if found and self.language not in SHELL else ""
 
 
+def apply(diff: str, folder: Path) -> list[str]:
+    """Applies a diff of a page, and gives the files that it changes. Each hunk's lines are found by themselves: the
+    page gives no line numbers, which change too often."""
+    names = []
+    for part in re.split(r"^--- a/", diff, flags=re.M)[1:]:
+        name, _, body = part.partition("\n")
+        path = folder / name
+        text = path.read_text()
+        for hunk in filter(None, body.split("@@\n")[1:]):
+            lines = hunk.splitlines(keepends=True)
+            before = "".join(line[1:] for line in lines if line[0] in " -")
+            after = "".join(line[1:] for line in lines if line[0] in " +")
+            assert text.count(before) == 1, hunk
+            text = text.replace(before, after)
+        path.write_text(text)
+        names.append(name)
+    return names
+
+
 def blocks(page: Path) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     return [

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import structs
 from sentinel.errors import TableConflict
+from sentinel.feature import Goal
 from sentinel.ledger import Delivery, Hold, Ledger, Replay, resource_key, resource_of
 from sentinel.ownership import mark_of
-from sentinel.plan import Goal
 from sentinel.properties import read_properties
 from sentinel.provisioner import TableProvisioner
 from sentinel.removal import Removal
@@ -88,7 +88,6 @@ def goal(properties: Properties, former: Properties | None = None, owner: Owner 
         may_take=lambda _: declared.existing == "TakeOver",
         existing=declared.existing,
         detached=declared.wait_for_indexes == "Detached",
-        formerly_detached=before is not None and before.wait_for_indexes == "Detached",
     )
 
 

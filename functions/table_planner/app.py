@@ -17,7 +17,7 @@ from sentinel.ledger import Ledger, LedgerFailed, resource_key, resource_of
 from sentinel.ledger_items import unpack
 from sentinel.ownership import mark_of
 from sentinel.provisioner import TableProvisioner
-from sentinel.schema import NAME
+from sentinel.schema import Name
 from sentinel.switches import check_switches, read_switches
 from sentinel.table_api import READ_CONFIG
 
@@ -39,8 +39,7 @@ if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
 class Status(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="status"):
     """`{"action": "status", "table_name": T}`"""
 
-    # In Python a line's end may stand before $.
-    table_name: Annotated[str, msgspec.Meta(pattern=rf"^{NAME.pattern}(?!\n)$")]
+    table_name: Name
 
 
 class Plan(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="plan"):

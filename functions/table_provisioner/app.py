@@ -14,9 +14,9 @@ from event import is_poll
 from poll_rule import PollRule, came_by_alias
 from send_answer import put_answer
 from sentinel.errors import InvalidEvent, SentinelError
+from sentinel.feature import Goal
 from sentinel.ledger import Ledger, LedgerFailed, resource_of
 from sentinel.ownership import mark_of
-from sentinel.plan import Goal
 from sentinel.properties import read_properties
 from sentinel.provisioner import TableProvisioner
 from sentinel.switches import check_switches, read_switches

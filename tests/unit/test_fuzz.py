@@ -82,8 +82,8 @@ def allowed(shape: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 -
             # One more than is possible is the business of `nearly`.
             return st.lists(allowed(shape["items"]), min_size=shape.get("minItems", 0), max_size=3)
         case "integer":
-            least = 1 if "anyOf" in shape else shape["minimum"]
-            return st.integers(least, shape["maximum"]) | st.just(-1 if "anyOf" in shape else least)
+            least, excluded = shape["minimum"], shape.get("not", {}).get("const")
+            return (st.integers(least, shape["maximum"]) | st.just(least)).filter(lambda number: number != excluded)
         case "boolean":
             return st.booleans()
         case "string" if "pattern" in shape and "(?!" not in shape["pattern"]:
@@ -195,9 +195,9 @@ BETWEEN_VALUES = re.compile(
     "|the partition key .HASH. comes first|one partition key and at most one sort key|names the attribute .* twice"
     "|one to four partition and up to four sort|is the name of two indexes|the table needs a sort key"
     "|the table's partition key and one sort key|given with ProjectionType INCLUDE|more than 100"
-    "|where BillingMode is|not with BillingMode|required where TTL is enabled|where SSEEnabled is false"
+    "|where BillingMode is|required where TTL is enabled|where SSEEnabled is false"
     "|where PointInTimeRecoveryEnabled is true|text that holds one as JSON|bytes are more than|has 1 to 255 bytes"
-    "|is given twice|hold letters, digits, spaces and|that is no Unicode|nested too deeply"
+    "|is given twice|hold letters, digits, spaces and|that is no Unicode|nested too deeply|^and [0-9]+ more$"
 )
 
 
@@ -245,7 +245,7 @@ def read(properties: Any) -> Declaration | InvalidSchema:
 def without_policies(declaration: Declaration) -> Declaration:
     """A policy's scalars are not read: CloudFormation's texts stay texts."""
     schema = declaration.schema
-    stream = structs.replace(schema.stream, policy=None) if schema.stream else None
+    stream = structs.replace(schema.stream, resource_policy=None) if schema.stream else None
     return structs.replace(declaration, schema=structs.replace(schema, resource_policy=None, stream=stream))
 
 

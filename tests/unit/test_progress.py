@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sentinel.plan import Goal
+from sentinel.feature import Goal
 from sentinel.provisioner import TableProvisioner
 from sentinel.run import Run, progress
 from sentinel.schema import approval_table_schema

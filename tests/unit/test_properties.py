@@ -19,7 +19,9 @@ from sentinel.schema import (
     Maximum,
     PointInTimeRecovery,
     Projection,
+    ResourcePolicy,
     Stream,
+    Tag,
     TimeToLive,
     Warm,
     approval_table_schema,
@@ -88,15 +90,15 @@ def test_every_property_is_read_as_what_it_stands_for(handed_over: bool) -> None
     assert (team.maximum, team.warm, team.insights) == (Maximum(5), Warm(13000), Insights(True, "THROTTLED_KEYS"))
     assert schema.local_secondary_indexes[0].sort_key.name == "name"
     assert (schema.maximum, schema.warm) == (Maximum(7, -1), Warm(14000, 5000))
-    assert schema.time_to_live == TimeToLive("ttl")
-    assert schema.encryption == Encryption("CUSTOMER_KEY", "alias/a")
+    assert schema.time_to_live == TimeToLive(True, "ttl")
+    assert schema.encryption == Encryption(True, "KMS", "alias/a")
     assert schema.point_in_time_recovery == PointInTimeRecovery(True, 7)
     assert schema.deletion_protection is False
-    text = json.dumps(POLICY, separators=(",", ":"))
-    assert (schema.stream, schema.resource_policy) == (Stream("KEYS_ONLY", text, {"s": "2"}), text)
+    assert schema.stream == Stream("KEYS_ONLY", ResourcePolicy(POLICY), (Tag("s", "2"),))
+    assert schema.resource_policy == ResourcePolicy(POLICY)
     assert (schema.table_class, schema.insights) == ("STANDARD", Insights(False))
     assert schema.kinesis == KinesisStream(ARN, "MICROSECOND")
-    assert schema.tags == {"a": "1"}
+    assert schema.tags == (Tag("a", "1"),)
 
 
 def test_what_is_not_declared_is_none() -> None:
@@ -119,7 +121,7 @@ def test_booleans_in_words(words: tuple[str, bool]) -> None:
 
 
 def test_a_tags_number_stays_text() -> None:
-    assert read_properties(declare(Tags=[{"Key": "1", "Value": "007"}])).schema.tags == {"1": "007"}
+    assert read_properties(declare(Tags=[{"Key": "1", "Value": "007"}])).schema.tags == (Tag("1", "007"),)
 
 
 @pytest.mark.parametrize("zero", [0, "0"])
@@ -220,7 +222,7 @@ def test_without_a_stack_a_name_is_generated_too() -> None:
 def test_a_policy_is_an_object_or_its_text(document: Any) -> None:
     read = read_properties(declare(ResourcePolicy={"PolicyDocument": document}))
     assert read.schema.resource_policy is not None
-    assert json.loads(read.schema.resource_policy) == POLICY
+    assert json.loads(read.schema.resource_policy.text) == POLICY
 
 
 @pytest.mark.parametrize("document", ["", "no json", "[]", "5", "null"])
@@ -240,10 +242,10 @@ def test_what_is_no_policy_is_told_with_its_path(document: str) -> None:
 GSI = declare(index("gsi-a"))["GlobalSecondaryIndexes"][0]
 BAD: dict[str, tuple[Properties, str]] = {
     "an unknown property": (declare(Nonsense=1), "Nonsense: unknown property"),
-    "one that is spelt otherwise": (declare(tablename="x"), "tablename: unknown property; TableName is meant?"),
+    "one that is spelt otherwise": (declare(tablename="x"), "tablename: unknown property; did you mean TableName?"),
     "one with a letter too many": (
         declare(BillingModel="PAY_PER_REQUEST"),
-        "BillingModel: unknown property; BillingMode is meant?",
+        "BillingModel: unknown property; did you mean BillingMode?",
     ),
     "an import": (declare(ImportSourceSpecification={}), "ImportSourceSpecification: not supported"),
     "vector indexes": (declare(VectorIndexes=[]), "VectorIndexes: not supported"),
@@ -283,7 +285,7 @@ BAD: dict[str, tuple[Properties, str]] = {
         declare(Tags=[{"Key": "a", "Value": "\ud800"}]),
         "Tags: holds text that is no Unicode, half of a surrogate pair",
     ),
-    "an empty name": (declare(TableName=""), "TableName: '' is no name"),
+    "an empty name": (declare(TableName=""), "TableName: '' is not 3 to 255"),
     "a name outside the rules": (declare(TableName="a/b"), "TableName: 'a/b' is not 3 to 255"),
     "two indexes of one name": (
         declare(index("gsi-a"), index("gsi-a", "b")),
@@ -315,7 +317,7 @@ BAD: dict[str, tuple[Properties, str]] = {
     "a key of three": (
         declare(index("gsi-c", "c"), key=("a", "b"))
         | {"KeySchema": [*declare(key=("a", "b"))["KeySchema"], {"AttributeName": "c", "KeyType": "RANGE"}]},
-        "KeySchema: a table has one partition key and at most one sort key",
+        "KeySchema: a list of at most 2 is expected",
     ),
     "another partition key of a local index": (
         declare(key=("a", "s"), LocalSecondaryIndexes=[index("lsi-x", "x", "y")]),

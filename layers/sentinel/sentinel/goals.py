@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import structs
 
 from sentinel.errors import InvalidSchema
+from sentinel.feature import Goal
 from sentinel.ledger import resource_of
 from sentinel.ownership import mark_of
-from sentinel.plan import Goal
 from sentinel.properties import generated_suffix, read_properties
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ def make_goal(
         is_create=is_create,
         may_take=lambda mark: may_take_label(declared, declarer, switches, mark),
         detached=declared.wait_for_indexes == "Detached" or after_answer,
-        formerly_detached=any(each.wait_for_indexes == "Detached" for each in traces),
         way_back=way_back,
     )
 

@@ -1,39 +1,40 @@
-"""Seeing a table: the reads that show it, and the one value that they make."""
+"""Looks at a table: DescribeTable, and the reads that each feature asks for.
+
+What a step did not touch is not read again right after it, since reads are limited too (DescribeTimeToLive: four at
+once, then one in two seconds).
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
 from sentinel.errors import SentinelError
-from sentinel.plan import insights_declared
-from sentinel.table import (
-    NOT_SHOWN,
-    read_backups,
-    read_destinations,
-    read_insights,
-    read_table,
-    read_time_to_live,
-)
+from sentinel.feature import NOT_SHOWN, Hidden
+from sentinel.features import FEATURES
+from sentinel.features.tags import read_tags, tags_in
+from sentinel.table import KEY_LOST, STUCK, Table, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sentinel.plan import Goal
-    from sentinel.schema import TableSchema
-    from sentinel.table import Table
+    from sentinel.feature import Goal, Read
     from sentinel.table_api import TableApi
 
 
 class Look:
-    """Looks at tables through `api`."""
+    """The looks of one run, through `api`."""
 
     def __init__(self, api: TableApi) -> None:
         self._api = api
+        self._known: dict[str, tuple[str, Any]] = {}  # feature and answer, by read
+
+    def forget(self, feature: str = "") -> None:
+        """Reads anew what shows `feature` (empty: every feature) when it looks next."""
+        self._known = {key: known for key, known in self._known.items() if feature and known[0] != feature}
 
     def describe(self, name: str) -> dict[str, Any] | None:
-        """DescribeTable's `Table`, None where there is none."""
+        """DescribeTable's `Table`; None where there is no such table."""
         try:
             described: dict[str, Any] = self._api.call("DescribeTable", name, TableName=name)["Table"]
         except SentinelError as error:
@@ -42,113 +43,58 @@ class Look:
             raise
         return described
 
+    def with_tags(self, table: Table) -> Table:
+        """The table with its tags, which is all that a removal asks."""
+        [read] = read_tags(table.arn).values()
+        answer = self._ask(read, "tags", table.name)
+        return structs.replace(table, seen={"tags": answer if answer is NOT_SHOWN else tags_in(answer)})
+
     def at(self, goal: Goal) -> Table | None:
         """The table as it is, None where there is none.
 
-        Four reads, plus one for each declared policy, stream destination, insights target and key
-        alias. A table that is CREATING or DELETING shows nothing else yet, an archived one nothing any more: DynamoDB
-        refuses to say.
+        Four reads, plus one for each further thing that is declared and has a read of its own. DynamoDB
+        shows nothing else of a table that is CREATING, DELETING or archived.
         """
         name = goal.schema.table_name
         described = self.describe(name)
         if described is None:
             return None
         table = read_table(described)
-        if table.status in ("CREATING", "DELETING", "ARCHIVING", "ARCHIVED"):
-            return table
+        seen: dict[str, Any] = {}
+        if table.status in ("CREATING", "DELETING", *STUCK):
+            return structs.replace(table, seen={feature.name: feature.see(table, {}) for feature in FEATURES})
+        for feature in FEATURES:
+            if table.status == KEY_LOST and feature.needs_key:
+                seen[feature.name] = Hidden.KEY_LOST
+                continue
+            reads = feature.reads(goal, table)
+            answers = {key: self._ask(read, feature.name, name) for key, read in reads.items()}
+            hidden = [key for key, answer in answers.items() if answer is NOT_SHOWN and not reads[key].optional]
+            shown = {key: answer for key, answer in answers.items() if answer is not NOT_SHOWN}
+            seen[feature.name] = NOT_SHOWN if hidden else feature.see(table, shown)
+        return structs.replace(table, seen=seen)
 
-        def read(reader: Callable[[dict[str, Any]], Any], operation: str, **params: Any) -> Any:
-            answer = self._shown(operation, name, **(params or {"TableName": name}))
-            return NOT_SHOWN if answer is NOT_SHOWN else reader(answer)
+    def _ask(self, read: Read, feature: str, table: str) -> Any:
+        key = json.dumps([read.operation, read.params], sort_keys=True)
+        if key not in self._known:
+            self._known[key] = (feature, self._answer(read, table))
+        return self._known[key][1]
 
-        def policy(answer: dict[str, Any]) -> str | None:
-            return answer.get("Policy")
-
-        looks: dict[str, Any] = {
-            "time_to_live": read(read_time_to_live, "DescribeTimeToLive"),
-            "backups": read(read_backups, "DescribeContinuousBackups"),
-            "tags": self.tags(name, table.arn),
-        }
-        schemas = [schema for schema in (goal.schema, goal.former) if schema]
-        if any(schema.resource_policy for schema in schemas):
-            looks["policy"] = read(policy, "GetResourcePolicy", ResourceArn=table.arn)
-        if table.stream_arn and any(schema.stream and schema.stream.policy for schema in schemas):
-            looks["stream_policy"] = read(policy, "GetResourcePolicy", ResourceArn=table.stream_arn)
-        if table.stream_arn and any(schema.stream and schema.stream.tags for schema in schemas):
-            looks["stream_tags"] = self.tags(name, table.stream_arn)
-        if any(schema.kinesis for schema in schemas):
-            looks["destinations"] = read(read_destinations, "DescribeKinesisStreamingDestination")
-        looks["insights"] = {
-            target: read(
-                read_insights,
-                "DescribeContributorInsights",
-                TableName=name,
-                **({"IndexName": target} if target else {}),
-            )
-            for target in insights_declared(goal)
-            if not target or (target in table.indexes and table.indexes[target].status != "CREATING")
-        }
-        looks["scaled"] = self._scaled(table)
-        looks["key_arns"] = self._key_arns(goal.schema, table)
-        return structs.replace(table, **looks)
-
-    def _shown(self, operation: str, table: str, **params: Any) -> Any:
+    def _answer(self, read: Read, table: str) -> Any:
         try:
-            return self._api.call(operation, table, **params)
+            return self._pages(read, table)
         except SentinelError as error:
-            if self._api.own_endpoint and error.context.get("aws_code") == "UnknownOperationException":
+            code = error.context.get("aws_code")
+            if code in read.tolerated:
+                return {"Error": code}
+            if self._api.own_endpoint and (read.optional or code == "UnknownOperationException"):
                 return NOT_SHOWN
-            if error.context.get("aws_code") == "PolicyNotFoundException":
-                return {}
             raise
 
-    def tags(self, table: str, arn: str) -> Any:
-        tags: dict[str, str] = {}
-        params = {"ResourceArn": arn}
-        while True:
-            answer = self._shown("ListTagsOfResource", table, **params)
-            if answer is NOT_SHOWN:
-                return NOT_SHOWN
-            tags |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
-            if not answer.get("NextToken"):
-                return tags
-            params["NextToken"] = answer["NextToken"]
-
-    def _key_arns(self, schema: TableSchema, table: Table) -> dict[str, str]:
-        """The key that a declared alias stands for; asked only where the table has a key to compare with."""
-        want = schema.encryption
-        if not want or want.type == "DEFAULT" or table.encryption.type == "DEFAULT":
-            return {}
-        alias = want.key or "alias/aws/dynamodb"
-        if "alias/" not in alias:
-            return {}
-        try:
-            return {alias: self._api.key_arn(alias, schema.table_name)}
-        except SentinelError as error:
-            code = error.context.get("aws_code", "")
-            if code == "NotFoundException":
-                # No such alias: with KMS alone the account has not used that key yet, so the table's is another.
-                return {} if want.type == "KMS" else {alias: ""}
-            if want.type == "KMS" and str(code).startswith("AccessDenied"):
-                # Without that right the account's own key cannot be told from another: encryption by KMS is on.
-                return {alias: table.encryption.key or ""}
-            raise
-
-    def _scaled(self, table: Table) -> dict[str, frozenset[str]]:
-        """What Application Auto Scaling has registered; asked only where there are capacities to scale."""
-        if table.mode != "PROVISIONED":
-            return {}
-        try:
-            targets = self._api.scalable_targets(table.name)
-        except SentinelError:
-            if self._api.own_endpoint:
-                return {}  # a local engine mostly has no such service
-            raise
-        found: dict[str, frozenset[str]] = {}
-        for resource, dimension in targets:
-            kind, _, rest = resource.partition("/")
-            name, _, index = rest.partition("/index/")
-            if kind == "table" and name == table.name:
-                unit = "read" if dimension.endswith("ReadCapacityUnits") else "write"
-                found[index] = found.get(index, frozenset()) | {unit}
-        return found
+    def _pages(self, read: Read, table: str) -> dict[str, Any]:
+        answer = self._api.call(read.operation, table, **read.params)
+        while answer.get("NextToken"):
+            more = self._api.call(read.operation, table, **read.params, NextToken=answer["NextToken"])
+            lists = {key: [*value, *more.get(key, ())] for key, value in answer.items() if isinstance(value, list)}
+            answer = {**answer, **lists, "NextToken": more.get("NextToken")}
+        return answer

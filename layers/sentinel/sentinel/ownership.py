@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from sentinel import former_version
-from sentinel.table import Hidden
+from sentinel.feature import Hidden
 
 if TYPE_CHECKING:
     from sentinel.ledger_items import TableName

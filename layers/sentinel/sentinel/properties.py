@@ -1,8 +1,8 @@
 """The properties of `Custom::DynamoDBTable`, read.
 
-They are those of `AWS::DynamoDB::Table`, same names, same shapes, and the contract's own
-(Schema, Existing, RemovalPolicy, WaitForIndexes, TimeoutSeconds). Nothing is silently
-ignored: an unknown or unsupported property is an error that names it.
+They are those of `AWS::DynamoDB::Table`, same names, same shapes, and the contract's own (Schema, Existing,
+RemovalPolicy, WaitForIndexes, TimeoutSeconds). Nothing is silently ignored: an unknown or unsupported property is an
+error that names it.
 """
 
 from __future__ import annotations
@@ -14,31 +14,20 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
+from sentinel.feature import Existing
+from sentinel.features.billing import Capacity
+from sentinel.features.index import Projection
+from sentinel.features.keys import AttributeName, KeyAttribute, KeyType
 from sentinel.schema import (
     NAMED_SCHEMAS,
-    BillingMode,
-    Capacity,
-    Encryption,
     GlobalSecondaryIndex,
-    Insights,
-    InsightsMode,
-    KeyAttribute,
-    KeyType,
-    KinesisStream,
+    IndexSettings,
     LocalSecondaryIndex,
-    Maximum,
-    PointInTimeRecovery,
-    Precision,
-    Projection,
-    ProjectionType,
-    Stream,
-    StreamViewType,
-    TableClass,
+    Name,
     TableSchema,
-    TimeToLive,
-    Warm,
+    TableSettings,
     fault_place,
     find_faults,
     refuse,
@@ -47,127 +36,48 @@ from sentinel.schema import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Existing = Literal["Adopt", "Fail", "TakeOver"]
 RemovalPolicy = Literal["Retain", "Delete"]
 WaitForIndexes = Literal["Active", "Detached"]
-MAX_LONG = 2**63 - 1  # of the API's type Long
 NOTHING = "a value is expected, nothing is given; remove the property instead"
+NO_CAPACITY = Capacity(0, 0)
 
 
-class _Cfn(Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
-    """A shape of `AWS::DynamoDB::Table`: names in pascal case, unknown ones refused."""
-
-
-class _AttributeDefinition(_Cfn, frozen=True):
-    attribute_name: str
+class AttributeDefinition(Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
+    attribute_name: AttributeName
     attribute_type: KeyType
 
 
-class _KeyElement(_Cfn, frozen=True):
-    attribute_name: str
+class KeyElement(Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
+    attribute_name: AttributeName
     key_type: Literal["HASH", "RANGE"]
 
 
-class _Projection(_Cfn, frozen=True):
-    projection_type: ProjectionType = "ALL"
-    non_key_attributes: list[str] = []
+IndexKey = Annotated[list[KeyElement], Meta(min_length=1, max_length=8)]
 
 
-class _Provisioned(_Cfn, frozen=True):
-    read_capacity_units: Annotated[int, Meta(ge=0, le=MAX_LONG)]
-    write_capacity_units: Annotated[int, Meta(ge=0, le=MAX_LONG)]
+class DeclaredGlobalSecondaryIndex(
+    IndexSettings, frozen=True, kw_only=True, rename="pascal", forbid_unknown_fields=True
+):
+    index_name: Name
+    key_schema: IndexKey
+    projection: Projection
 
 
-class _OnDemand(_Cfn, frozen=True):
-    max_read_request_units: Annotated[int, Meta(le=MAX_LONG)] | None = None
-    max_write_request_units: Annotated[int, Meta(le=MAX_LONG)] | None = None
+class DeclaredLocalSecondaryIndex(Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
+    index_name: Name
+    key_schema: Annotated[list[KeyElement], Meta(min_length=2, max_length=2)]
+    projection: Projection
 
 
-class _Warm(_Cfn, frozen=True):
-    read_units_per_second: Annotated[int, Meta(le=MAX_LONG)] | None = None
-    write_units_per_second: Annotated[int, Meta(le=MAX_LONG)] | None = None
-
-
-class _Insights(_Cfn, frozen=True):
-    enabled: bool
-    mode: InsightsMode | None = None
-
-
-class _GlobalSecondaryIndex(_Cfn, frozen=True):
-    index_name: str
-    key_schema: Annotated[list[_KeyElement], Meta(min_length=1)]
-    projection: _Projection
-    provisioned_throughput: _Provisioned | None = None
-    on_demand_throughput: _OnDemand | None = None
-    warm_throughput: _Warm | None = None
-    contributor_insights_specification: _Insights | None = None
-
-
-class _LocalSecondaryIndex(_Cfn, frozen=True):
-    index_name: str
-    key_schema: Annotated[list[_KeyElement], Meta(min_length=1)]
-    projection: _Projection
-
-
-class _TimeToLive(_Cfn, frozen=True):
-    enabled: bool
-    attribute_name: str | None = None
-
-
-class _Encryption(_Cfn, frozen=True):
-    sse_enabled: bool = field(name="SSEEnabled")
-    sse_type: Literal["KMS"] | None = field(name="SSEType", default=None)
-    kms_master_key_id: str | None = field(name="KMSMasterKeyId", default=None)
-
-
-class _PointInTimeRecovery(_Cfn, frozen=True):
-    point_in_time_recovery_enabled: bool = False
-    recovery_period_in_days: int | None = None
-
-
-class _ResourcePolicy(_Cfn, frozen=True):
-    policy_document: dict[str, Any] | str
-
-
-class _Tag(_Cfn, frozen=True):
-    key: str
-    value: str
-
-
-class _Stream(_Cfn, frozen=True):
-    stream_view_type: StreamViewType
-    resource_policy: _ResourcePolicy | None = None
-    tags: list[_Tag] | None = None
-
-
-class _Kinesis(_Cfn, frozen=True):
-    stream_arn: str
-    approximate_creation_date_time_precision: Precision | None = None
-
-
-class Properties(_Cfn, frozen=True):
+class Properties(TableSettings, frozen=True, kw_only=True, rename="pascal", forbid_unknown_fields=True):
     """The properties of `Custom::DynamoDBTable`, as declared."""
 
     schema: Literal["approval", "breakglass", "session"] | None = None
-    table_name: str | None = None
-    key_schema: Annotated[list[_KeyElement], Meta(min_length=1)] | None = None
-    attribute_definitions: list[_AttributeDefinition] | None = None
-    global_secondary_indexes: list[_GlobalSecondaryIndex] | None = None
-    local_secondary_indexes: list[_LocalSecondaryIndex] | None = None
-    billing_mode: BillingMode | None = None
-    provisioned_throughput: _Provisioned | None = None
-    on_demand_throughput: _OnDemand | None = None
-    warm_throughput: _Warm | None = None
-    time_to_live_specification: _TimeToLive | None = None
-    sse_specification: _Encryption | None = field(name="SSESpecification", default=None)
-    point_in_time_recovery_specification: _PointInTimeRecovery | None = None
-    deletion_protection_enabled: bool | None = None
-    stream_specification: _Stream | None = None
-    table_class: TableClass | None = None
-    contributor_insights_specification: _Insights | None = None
-    kinesis_stream_specification: _Kinesis | None = None
-    resource_policy: _ResourcePolicy | None = None
-    tags: list[_Tag] | None = None
+    table_name: Name | None = None
+    key_schema: Annotated[list[KeyElement], Meta(min_length=1, max_length=2)] | None = None
+    attribute_definitions: list[AttributeDefinition] | None = None
+    global_secondary_indexes: list[DeclaredGlobalSecondaryIndex] | None = None
+    local_secondary_indexes: Annotated[list[DeclaredLocalSecondaryIndex], Meta(max_length=5)] | None = None
     existing: Existing = "Adopt"
     removal_policy: RemovalPolicy = "Retain"
     wait_for_indexes: WaitForIndexes = "Active"
@@ -176,12 +86,14 @@ class Properties(_Cfn, frozen=True):
     service_timeout: Annotated[int, Meta(ge=1, le=3600)] | None = None
 
 
+def _without_none(kind: Any) -> Any:
+    """A type without the None of "not declared", which is no value that a template could give."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+    return Union[*(each for each in kinds if each is not NoneType)] if NoneType in kinds else kind
+
+
 _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Properties)}
-# Without the None of "not declared", which is no value that a template could give.
-_FIELD_TYPES = {
-    name: Union[*(t for t in get_args(f.type) if t is not NoneType)] if NoneType in get_args(f.type) else f.type
-    for name, f in _FIELDS.items()
-}
+_FIELD_TYPES = {name: _without_none(f.type) for name, f in _FIELDS.items()}
 SUPPORTED_PROPERTIES = frozenset(_FIELDS)
 # Known to AWS::DynamoDB::Table and refused by name: an import fills a new table once and has no state
 # to converge to; a vector index has no public documentation to hold us to.
@@ -208,18 +120,17 @@ def read_properties(
 ) -> Declaration:
     """The properties of `Custom::DynamoDBTable` as a `Declaration`.
 
-    Scalars are read as the types they stand for, since CloudFormation hands all of them
-    over as strings. Without TableName and Schema the name is generated from `name_prefix`
-    (what the provisioner may touch), stack, logical id and a hash of what cannot change on
-    a table (keys and local indexes), so that CloudFormation replaces the table when that
-    changes. Raises `InvalidSchema` with every fault, each with its path.
+    Scalars are read as the types they stand for, since CloudFormation hands all of them over as strings. Without
+    TableName and Schema the name is generated from `name_prefix` (what the provisioner may touch), stack, logical id
+    and a hash of what cannot change on a table (keys and local indexes), so that CloudFormation replaces the table when
+    that changes. Raises `InvalidSchema` with every fault, each with its path.
     """
     if not isinstance(properties, dict):
         refuse([f"Properties: an object is expected, {_kind(properties)} is given"], "")
         raise AssertionError  # refuse has raised
     declared, faults = _decode(properties)
     failed = {fault_place(fault) for fault in faults}
-    schema, more = _build(declared, failed)
+    schema, more = _Builder(declared, failed).build()
     named = bool(schema.table_name)
     if not named:
         generated = generated_name(schema, name_prefix, stack_id, logical_id)
@@ -262,6 +173,9 @@ def identity(schema: TableSchema) -> list[Any]:
     ]
 
 
+# ------------------------------------------------------------------ decoding
+
+
 def _kind(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
     return "nothing" if value is None else names.get(type(value), type(value).__name__)
@@ -275,29 +189,49 @@ def _decode(properties: dict[str, Any]) -> tuple[Properties, list[str]]:
         known = _FIELDS.get(name)
         if known is None:
             faults.append(_unknown(name))
-            continue
-        if value is None:
+        elif value is None:
             faults.append(f"{name}: {NOTHING}")
-            continue
-        kind = _FIELD_TYPES[name]
-        try:
-            msgspec.json.encode(value)  # half of a surrogate pair is told here, not by whoever sends it on
-            made = msgspec.convert(value, kind, strict=False)
-        except msgspec.ValidationError as error:
-            text, _, path = str(error).partition(" - at `$")
-            path = path.rstrip("`")
-            choices = f"one of {', '.join(_choices(kind, path))} is expected" if text.startswith("Invalid enum") else ""
-            faults.append(f"{name}{path}: {choices or _readable(text)}")
-        except RecursionError:
-            faults.append(f"{name}: nested too deeply")
-        except UnicodeError:
-            faults.append(f"{name}: holds text that is no Unicode, half of a surrogate pair")
         else:
-            nothing = [f"{place}: {NOTHING}" for place in _nothing(value, made, name)]
-            faults += nothing
-            if not nothing:
+            made, wrong = _convert(name, value, _FIELD_TYPES[name])
+            if not wrong:
+                wrong = [f"{place}: {NOTHING}" for place in _nothing(value, made, name)]
+            if not wrong:
                 values[known.name] = made
+            faults += wrong
     return Properties(**values), faults
+
+
+def _convert(name: str, value: Any, kind: Any) -> tuple[Any, list[str]]:
+    """A value as its type, or what is wrong with it."""
+    try:
+        msgspec.json.encode(value)  # finds half of a surrogate pair here, not when it is sent on
+        return msgspec.convert(value, kind, strict=False), []
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$")
+        path = path.rstrip("`")
+        return None, [f"{name}{path}: {_expected(text, kind, path, value)}"]
+    except RecursionError:
+        return None, [f"{name}: nested too deeply"]
+    except UnicodeError:
+        return None, [f"{name}: holds text that is no Unicode, half of a surrogate pair"]
+
+
+def type_faults(schema: TableSchema) -> Iterator[str]:
+    """What the types say of a schema that was made in Python and not decoded."""
+    for each in msgspec.structs.fields(TableSchema):
+        value = getattr(schema, each.name)
+        if value is not None:
+            names = {"partition_key": "KeySchema", "sort_key": "KeySchema"}
+            plain = _written(value)
+            yield from _convert(names.get(each.encode_name, each.encode_name), plain, _without_none(each.type))[1]
+
+
+def _written(value: Any) -> Any:
+    """A value as it would be declared: without what is not."""
+    if isinstance(value, Struct):
+        inner = {f.encode_name: getattr(value, f.name) for f in msgspec.structs.fields(value)}
+        return {name: _written(each) for name, each in inner.items() if each is not None}
+    return [_written(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _nothing(given: Any, made: Any, place: str) -> Iterator[str]:
@@ -309,41 +243,64 @@ def _nothing(given: Any, made: Any, place: str) -> Iterator[str]:
                 yield f"{place}.{name}"
             elif name in given:
                 yield from _nothing(given[name], inner, f"{place}.{name}")
-    elif isinstance(made, list):
-        for number, (one, other) in enumerate(zip(given, made, strict=True)):
+    elif isinstance(made, list | tuple) and isinstance(given, list):
+        for number, (one, other) in enumerate(zip(given, made, strict=False)):
             yield from _nothing(one, other, f"{place}[{number}]")
 
 
-def _choices(kind: Any, path: str) -> tuple[Any, ...]:
-    """The values that are possible at a path below a type."""
+def _expected(text: str, kind: Any, path: str, value: Any) -> str:
+    """A fault in words: the choices that there are, what a type's own description says, or msgspec's message."""
+    if not text.startswith(("Invalid enum", "Expected `str` matching", "Expected `str` of length")):
+        return _readable(text)
+    place = re.findall(r"\w+|\[", path)
+    if "..." in path:
+        return _readable(text)
+    kind, described = _type_at(kind, place)
+    if text.startswith("Invalid enum"):
+        return f"one of {', '.join(get_args(kind))} is expected"
+    for step in re.findall(r"\w+", path):
+        value = value[int(step)] if isinstance(value, list | tuple) else value[step]
+    return f"{str(value)!r} is not {described}" if described else _readable(text)
 
-    def bare(kind: Any) -> Any:
+
+def _type_at(kind: Any, path: list[str]) -> tuple[Any, str]:
+    """The type at a path below another, and its description."""
+
+    def bare(kind: Any) -> tuple[Any, str]:
+        described = ""
         while get_origin(kind) in (Annotated, Union, UnionType):
+            for note in getattr(kind, "__metadata__", ()):
+                described = getattr(note, "description", None) or described
             kind = next(inner for inner in get_args(kind) if inner is not NoneType)
-        return kind
+        return kind, described
 
-    for step in re.findall(r"\w+|\[", path):
+    for step in path:
         if step == "[":
-            kind = get_args(bare(kind))[0]
+            kind = get_args(bare(kind)[0])[0]
         elif not step.isdigit():
-            kind = next(each.type for each in msgspec.structs.fields(bare(kind)) if each.encode_name == step)
-    return get_args(bare(kind))
+            kind = next(each.type for each in msgspec.structs.fields(bare(kind)[0]) if each.encode_name == step)
+    return bare(kind)
 
 
 def _unknown(name: str) -> str:
     if name in REFUSED_PROPERTIES:
         return f"{name}: not supported by Custom::DynamoDBTable; use AWS::DynamoDB::Table for it"
+    if name == "Replicas":
+        return "Replicas: not supported by Custom::DynamoDBTable; use AWS::DynamoDB::GlobalTable for it"
     from difflib import get_close_matches  # noqa: PLC0415 - only what is misspelt needs it
 
     names = {known.lower(): known for known in _FIELDS}
     close = get_close_matches(name[:80].lower(), names, n=1, cutoff=0.8)
-    return f"{name[:80]}: unknown property" + (f"; {names[close[0]]} is meant?" if close else "")
+    return f"{name[:80]}: unknown property" + (f"; did you mean {names[close[0]]}?" if close else "")
 
 
 def _readable(text: str) -> str:
-    text = re.sub(r"Expected `int` >= (\d+)", r"a whole number of at least \1 is expected", text)
+    text = re.sub(r"Expected `int` >= (-?\d+)", r"a whole number of at least \1 is expected", text)
     text = re.sub(r"Expected `int` <= (\d+)", r"a whole number of at most \1 is expected", text)
     text = re.sub(r"Expected `array` of length >= (\d+)", r"a list of at least \1 is expected", text)
+    text = re.sub(r"Expected `array` of length <= (\d+)", r"a list of at most \1 is expected", text)
+    text = re.sub(r"Expected `str` of length >= (\d+)", r"text of at least \1 characters is expected", text)
+    text = re.sub(r"Expected `str` of length <= (\d+)", r"text of at most \1 characters is expected", text)
     for old, new in (
         ("Object contains unknown field", "unknown field"),
         ("Object missing required field", "missing field"),
@@ -362,195 +319,121 @@ def _readable(text: str) -> str:
     return text
 
 
-def _build(declared: Properties, failed: set[str]) -> tuple[TableSchema, list[str]]:
+# ------------------------------------------------------------------ keys and indexes, which stand in several properties
+
+
+class _Builder:
     """The schema that is declared, and the faults that only show between two properties."""
-    faults: list[str] = []
-    kinds = _attribute_types(declared, faults)
-    used: set[str] = set()
 
-    def key(element: _KeyElement, place: str) -> KeyAttribute:
-        used.add(element.attribute_name)
-        if element.attribute_name not in kinds and "AttributeDefinitions" not in failed:
-            faults.append(f"{place}: the attribute {element.attribute_name!r} is not in AttributeDefinitions")
-        return KeyAttribute(element.attribute_name, kinds.get(element.attribute_name, "S"))
+    def __init__(self, declared: Properties, failed: set[str]) -> None:
+        self._declared, self._failed = declared, failed
+        self._faults: list[str] = []
+        self._used: set[str] = set()
+        self._kinds = self._attribute_types()
 
-    def keys(elements: list[_KeyElement], place: str) -> tuple[tuple[KeyAttribute, ...], tuple[KeyAttribute, ...]]:
-        found = [key(element, f"{place}[{n}].AttributeName") for n, element in enumerate(elements)]
-        kind = [element.key_type for element in elements]
-        if kind != sorted(kind) or "HASH" not in kind:
-            faults.append(f"{place}: the partition key (HASH) comes first, then the sort key (RANGE)")
-        partition = tuple(k for k, element in zip(found, elements, strict=True) if element.key_type == "HASH")
-        return partition, tuple(found[len(partition) :]) if kind == sorted(kind) else ()
+    def build(self) -> tuple[TableSchema, list[str]]:
+        declared = self._declared
+        settings = {name: getattr(declared, name) for name in TableSettings.__struct_fields__}
+        settings["capacity"] = _capacity(declared.capacity)
+        base = NAMED_SCHEMAS[declared.schema]() if declared.schema else None
+        if base:
+            self._refuse_what_the_schema_gives()
+            keys: dict[str, Any] = {
+                "partition_key": base.partition_key,
+                "global_secondary_indexes": base.global_secondary_indexes,
+            }
+            settings["time_to_live"] = declared.time_to_live or base.time_to_live
+            if not declared.billing_mode and not declared.capacity:
+                settings["billing_mode"] = base.billing_mode
+        else:
+            keys = self._keys_and_indexes()
+        name = declared.table_name or (base.table_name if base else "")
+        return TableSchema(table_name=name, **keys, **settings), self._faults
 
-    partition: tuple[KeyAttribute, ...]
-    sort: tuple[KeyAttribute, ...] = ()
-    base = NAMED_SCHEMAS[declared.schema]() if declared.schema else None
-    if base:
+    def _refuse_what_the_schema_gives(self) -> None:
+        declared = self._declared
         for name, given in (
             ("KeySchema", declared.key_schema),
             ("AttributeDefinitions", declared.attribute_definitions),
             ("GlobalSecondaryIndexes", declared.global_secondary_indexes),
         ):
             if given is not None:
-                faults.append(f"{name}: given by Schema {declared.schema!r} already; remove one of the two")
+                self._faults.append(f"{name}: given by Schema {declared.schema!r} already; remove one of the two")
         if declared.local_secondary_indexes:
-            faults.append(f"LocalSecondaryIndexes: Schema {declared.schema!r} has no sort key to have any")
-        partition = (base.partition_key,)
-        indexes: tuple[GlobalSecondaryIndex, ...] = base.global_secondary_indexes
-        local: tuple[LocalSecondaryIndex, ...] = ()
-    else:
+            self._faults.append(f"LocalSecondaryIndexes: Schema {declared.schema!r} has no sort key to have any")
+
+    def _keys_and_indexes(self) -> dict[str, Any]:
+        declared, failed, faults = self._declared, self._failed, self._faults
         if declared.key_schema is None and "KeySchema" not in failed:
             faults.append("KeySchema: required, unless Schema names one of approval, breakglass, session")
         if declared.attribute_definitions is None and "AttributeDefinitions" not in failed and declared.key_schema:
             faults.append("AttributeDefinitions: required, with the type of every key attribute")
-        partition, sort = keys(declared.key_schema, "KeySchema") if declared.key_schema else ((), ())
+        partition, sort = self._keys(declared.key_schema, "KeySchema") if declared.key_schema else ((), ())
         if len(partition) > 1 or len(sort) > 1:
             faults.append("KeySchema: a table has one partition key and at most one sort key")
         indexes = tuple(
-            _global_index(index, *keys(index.key_schema, f"GlobalSecondaryIndexes[{n}].KeySchema"))
+            GlobalSecondaryIndex(
+                index.index_name,
+                *self._keys(index.key_schema, f"GlobalSecondaryIndexes[{n}].KeySchema"),
+                index.projection,
+                capacity=_capacity(index.capacity),
+                maximum=index.maximum,
+                warm=index.warm,
+                insights=index.insights,
+            )
             for n, index in enumerate(declared.global_secondary_indexes or [])
         )
         local = tuple(
-            _local_index(index, n, *keys(index.key_schema, f"LocalSecondaryIndexes[{n}].KeySchema"), partition, faults)
+            self._local_index(index, f"LocalSecondaryIndexes[{n}].KeySchema", partition)
             for n, index in enumerate(declared.local_secondary_indexes or [])
         )
         if not failed & {"KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"}:
-            faults += [
-                f"AttributeDefinitions: no key uses the attribute {name!r}" for name in kinds if name not in used
-            ]
-    ttl = declared.time_to_live_specification
-    backups = declared.point_in_time_recovery_specification
-    insights = declared.contributor_insights_specification
-    stream, kinesis = declared.stream_specification, declared.kinesis_stream_specification
-    schema = TableSchema(
-        table_name=declared.table_name if declared.table_name is not None else base.table_name if base else "",
-        partition_key=partition[0] if partition else KeyAttribute("id"),
-        sort_key=sort[0] if sort else None,
-        global_secondary_indexes=indexes,
-        local_secondary_indexes=local,
-        billing_mode=declared.billing_mode or (base.mode if base and not declared.provisioned_throughput else None),
-        capacity=_capacity(declared.provisioned_throughput),
-        maximum=_maximum(declared.on_demand_throughput),
-        warm=_warm(declared.warm_throughput),
-        time_to_live=TimeToLive(ttl.attribute_name, ttl.enabled) if ttl else base.time_to_live if base else None,
-        encryption=_encryption(declared.sse_specification, faults),
-        point_in_time_recovery=PointInTimeRecovery(
-            backups.point_in_time_recovery_enabled, backups.recovery_period_in_days
-        )
-        if backups
-        else None,
-        deletion_protection=declared.deletion_protection_enabled,
-        stream=Stream(
-            stream.stream_view_type,
-            _policy(stream.resource_policy, "StreamSpecification.ResourcePolicy.PolicyDocument", faults),
-            _tags(stream.tags or [], "StreamSpecification.Tags", faults),
-        )
-        if stream
-        else None,
-        table_class=declared.table_class,
-        insights=Insights(insights.enabled, insights.mode) if insights else None,
-        kinesis=KinesisStream(kinesis.stream_arn, kinesis.approximate_creation_date_time_precision)
-        if kinesis
-        else None,
-        resource_policy=_policy(declared.resource_policy, "ResourcePolicy.PolicyDocument", faults),
-        tags=_tags(declared.tags or [], "Tags", faults),
-    )
-    if declared.table_name == "":
-        faults.append("TableName: '' is no name; leave the property out to have one generated")
-    return schema, faults
+            unused = [name for name in self._kinds if name not in self._used]
+            faults += [f"AttributeDefinitions: no key uses the attribute {name!r}" for name in unused]
+        return {
+            "partition_key": partition[0] if partition else KeyAttribute("id"),
+            "sort_key": sort[0] if sort else None,
+            "global_secondary_indexes": indexes,
+            "local_secondary_indexes": local,
+        }
+
+    def _local_index(
+        self, index: DeclaredLocalSecondaryIndex, place: str, partition: tuple[KeyAttribute, ...]
+    ) -> LocalSecondaryIndex:
+        own, sort = self._keys(index.key_schema, place)
+        if own != partition or len(sort) != 1:
+            self._faults.append(f"{place}: the table's partition key and one sort key are expected")
+        return LocalSecondaryIndex(index.index_name, (*sort, KeyAttribute("id"))[0], index.projection)
+
+    def _keys(
+        self, elements: list[KeyElement], place: str
+    ) -> tuple[tuple[KeyAttribute, ...], tuple[KeyAttribute, ...]]:
+        found = [self._key(element, f"{place}[{n}].AttributeName") for n, element in enumerate(elements)]
+        kind = [element.key_type for element in elements]
+        ordered = kind == sorted(kind)
+        if not ordered or "HASH" not in kind:
+            self._faults.append(f"{place}: the partition key (HASH) comes first, then the sort key (RANGE)")
+        partition = tuple(k for k, element in zip(found, elements, strict=True) if element.key_type == "HASH")
+        return partition, tuple(found[len(partition) :]) if ordered else ()
+
+    def _key(self, element: KeyElement, place: str) -> KeyAttribute:
+        name = element.attribute_name
+        self._used.add(name)
+        if name not in self._kinds and "AttributeDefinitions" not in self._failed:
+            self._faults.append(f"{place}: the attribute {name!r} is not in AttributeDefinitions")
+        return KeyAttribute(name, self._kinds.get(name, "S"))
+
+    def _attribute_types(self) -> dict[str, KeyType]:
+        kinds: dict[str, KeyType] = {}
+        for number, definition in enumerate(self._declared.attribute_definitions or []):
+            name = definition.attribute_name
+            if name in kinds:
+                other = "" if kinds[name] == definition.attribute_type else f", as {kinds[name]} and as another type"
+                self._faults.append(f"AttributeDefinitions[{number}]: the attribute {name!r} is declared twice{other}")
+            kinds.setdefault(name, definition.attribute_type)
+        return kinds
 
 
-def _attribute_types(declared: Properties, faults: list[str]) -> dict[str, KeyType]:
-    kinds: dict[str, KeyType] = {}
-    for number, definition in enumerate(declared.attribute_definitions or []):
-        name = definition.attribute_name
-        if name in kinds:
-            other = "" if kinds[name] == definition.attribute_type else f", as {kinds[name]} and as another type"
-            faults.append(f"AttributeDefinitions[{number}]: the attribute {name!r} is declared twice{other}")
-        kinds.setdefault(name, definition.attribute_type)
-    return kinds
-
-
-def _global_index(
-    index: _GlobalSecondaryIndex, partition: tuple[KeyAttribute, ...], sort: tuple[KeyAttribute, ...]
-) -> GlobalSecondaryIndex:
-    insights = index.contributor_insights_specification
-    return GlobalSecondaryIndex(
-        index.index_name,
-        partition,
-        sort,
-        _projection(index.projection),
-        _capacity(index.provisioned_throughput),
-        _maximum(index.on_demand_throughput),
-        _warm(index.warm_throughput),
-        Insights(insights.enabled, insights.mode) if insights else None,
-    )
-
-
-def _local_index(
-    index: _LocalSecondaryIndex,
-    number: int,
-    own: tuple[KeyAttribute, ...],
-    sort: tuple[KeyAttribute, ...],
-    partition: tuple[KeyAttribute, ...],
-    faults: list[str],
-) -> LocalSecondaryIndex:
-    if own != partition or len(sort) != 1:
-        faults.append(
-            f"LocalSecondaryIndexes[{number}].KeySchema: the table's partition key and one sort key are expected"
-        )
-    return LocalSecondaryIndex(index.index_name, (*sort, KeyAttribute("id"))[0], _projection(index.projection))
-
-
-def _projection(projection: _Projection) -> Projection:
-    return Projection(projection.projection_type, tuple(projection.non_key_attributes))
-
-
-def _capacity(capacity: _Provisioned | None) -> Capacity | None:
+def _capacity(capacity: Capacity | None) -> Capacity | None:
     # Zero is how DynamoDB shows "on demand", and how exported templates write it: nothing is declared by it.
-    if capacity is None or capacity.read_capacity_units == capacity.write_capacity_units == 0:
-        return None
-    return Capacity(capacity.read_capacity_units, capacity.write_capacity_units)
-
-
-def _maximum(maximum: _OnDemand | None) -> Maximum | None:
-    return Maximum(maximum.max_read_request_units, maximum.max_write_request_units) if maximum else None
-
-
-def _warm(warm: _Warm | None) -> Warm | None:
-    return Warm(warm.read_units_per_second, warm.write_units_per_second) if warm else None
-
-
-def _encryption(declared: _Encryption | None, faults: list[str]) -> Encryption | None:
-    if declared is None:
-        return None
-    if not declared.sse_enabled:
-        if declared.kms_master_key_id is not None or declared.sse_type is not None:
-            faults.append("SSESpecification: a key or a type is given where SSEEnabled is false")
-        return Encryption()
-    if declared.kms_master_key_id is None:
-        return Encryption("KMS")
-    return Encryption("CUSTOMER_KEY", declared.kms_master_key_id)
-
-
-def _policy(policy: _ResourcePolicy | None, place: str, faults: list[str]) -> str | None:
-    if policy is None:
-        return None
-    document = policy.policy_document
-    if isinstance(document, str):
-        try:
-            document = json.loads(document)
-        except ValueError:
-            document = ""
-        if not isinstance(document, dict):
-            faults.append(f"{place}: an object, or text that holds one as JSON, is expected")
-    return json.dumps(document, separators=(",", ":"))
-
-
-def _tags(tags: list[_Tag], place: str, faults: list[str]) -> dict[str, str]:
-    made: dict[str, str] = {}
-    for number, tag in enumerate(tags):
-        if tag.key in made:
-            faults.append(f"{place}[{number}].Key: {tag.key!r} is given twice")
-        made[tag.key] = tag.value
-    return made
+    return None if capacity == NO_CAPACITY else capacity

@@ -8,9 +8,10 @@ from msgspec import Struct, structs
 
 from sentinel.build_times import build_times, builds_of
 from sentinel.errors import SentinelError, TableNotReady
+from sentinel.feature import Goal
 from sentinel.look import Look
 from sentinel.ownership import describe_mark, identify, label_of
-from sentinel.plan import Goal, make_plan
+from sentinel.plan import make_plan
 from sentinel.run import Run
 from sentinel.schema import TableSchema
 from sentinel.table_api import TableApi
@@ -100,18 +101,19 @@ class TableProvisioner(TableApi):
             assumes += (f"{table.busy}; that is waited for first",)
         if table and (times := build_times(builds_of(plan.steps), detached=goal.detached)):
             assumes += (times,)
-        conflicts = [conflict.text for conflict in plan.conflicts]
-        lines = [step.summary for step in plan.steps] + [f"! {text}" for text in (*conflicts, *plan.failed)]
+        lines = [step.summary for step in plan.steps] + [
+            f"! {text}" for text in (*plan.conflicts, *plan.left_out, *plan.failed)
+        ]
         return ProvisionPlan(
             table_name=schema.table_name,
             would_create=table is None,
-            up_to_date=table is not None and not plan.steps and not plan.conflicts,
+            up_to_date=table is not None and not (plan.steps or plan.conflicts or plan.left_out),
             global_secondary_indexes=[i.name for i in schema.global_secondary_indexes] if table is None else [],
             ttl_attribute=schema.ttl_attribute if table is None else None,
             billing_mode=(schema.mode or "PAY_PER_REQUEST") if table is None else None,
             steps=[{"action": s.action, "target": s.target, "summary": s.summary} for s in plan.steps],
-            conflicts=conflicts,
-            unmanaged=[*plan.unmanaged, *plan.failed],
+            conflicts=list(plan.conflicts),
+            unmanaged=[*plan.unmanaged, *plan.left_out, *plan.failed],
             assumes=list(assumes),
             summary="\n".join(lines) or f"{schema.table_name} is as declared",
         )

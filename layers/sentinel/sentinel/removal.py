@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError
-from msgspec import structs
 
 from sentinel.errors import OperationRefused, SentinelError
+from sentinel.features.label import release_steps
 from sentinel.look import Look
 from sentinel.ownership import describe_mark, identify, label_of
-from sentinel.plan import release_steps
 from sentinel.run import TAGS_SHOWN_AFTER, Outcome, Wait
 from sentinel.table import STUCK, read_table
 
@@ -68,7 +67,7 @@ class Removal:
         table = read_table(described)
         if table.status in ("CREATING", "DELETING"):
             return table
-        return structs.replace(table, tags=self._look.tags(self._name, table.arn))
+        return self._look.with_tags(table)
 
     def _next(self, table: Table, *, delete: bool) -> str:
         """Takes the next step; what is waited for, in words, empty where the table stays."""

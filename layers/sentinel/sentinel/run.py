@@ -18,14 +18,14 @@ from sentinel.build_times import builds_of, too_many
 from sentinel.errors import OperationRefused, SentinelError, TableConflict, TableNotFound
 from sentinel.look import Look
 from sentinel.ownership import Identity, describe_mark, identify, label_of
-from sentinel.plan import Goal, Phase, Plan, Step, make_plan, may_be_stale, not_of_this_update
-from sentinel.table import Hidden, Table
+from sentinel.plan import Plan, make_plan, may_be_stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sentinel.feature import Goal, Step
     from sentinel.ledger import Hold
-    from sentinel.plan import Conflict
+    from sentinel.table import Table
     from sentinel.table_api import TableApi
 
 # Waits are 1 s, 2 s, … up to 30 s apart (the contract).
@@ -81,7 +81,7 @@ class Sent:
     def accept(self, step: Step, *, settled: bool = False) -> None:
         """The service took the call; with `settled` no look is asked to confirm it."""
         self._accepted.setdefault(_key(step), []).append(self._clock())
-        if settled or step.settles_at_once:
+        if settled or step.shows_late:
             self._settled.add(_key(step))
 
     def put_it_off(self, step: Step) -> None:
@@ -101,6 +101,8 @@ class Sent:
             if step.waits_for(table) or (number and not step.overtakes):
                 continue
             times = self._accepted.get(_key(step), [])
+            if times and step.failed:
+                raise OperationRefused(step.failed, "Mend the cause, then deploy again.")
             if times and self._clock() - times[-1] < SHOWN_AFTER:
                 continue
             if len(times) >= MAX_REPEATS:
@@ -135,7 +137,7 @@ class Doubt:
     def wrote(self, step: Step, arn: str) -> None:
         """Remembers the tags that this run has set itself."""
         self._stale_until = 0.0
-        if step.phase == Phase.CREATE:
+        if step.creates:
             self._tags |= {tag["Key"]: tag["Value"] for tag in step.params.get("Tags", ())}
         elif step.params.get("ResourceArn") == arn:
             self._tags |= {tag["Key"]: tag["Value"] for tag in step.params.get("Tags", ())}
@@ -145,8 +147,8 @@ class Doubt:
         """The look, with the tags that this run has set."""
         if not isinstance(table.tags, dict) or not self._tags:
             return table
-        known = table.tags | self._tags
-        return structs.replace(table, tags={key: value for key, value in known.items() if value is not None})
+        known = {key: value for key, value in (table.tags | self._tags).items() if value is not None}
+        return structs.replace(table, seen=table.seen | {"tags": known})
 
     def about(self, name: str, table: Table | None) -> str:
         """Why a look cannot be planned on yet, in words; empty where it can. Raises `TableNotFound` for a table that
@@ -312,8 +314,7 @@ class Run:
                 if not waiting_for:
                     plan = self._plan(goal, table)
                     left = self._sent.left(plan.steps)
-                    enabling = self._enabling(table)
-                    if table and not left and not table.busy and not enabling:
+                    if table and not left and not table.busy and not plan.unfinished:
                         self._log_failed(plan)
                         return self._outcome(table, plan, done=True)
                     step = self._sent.possible(left, table)
@@ -325,7 +326,7 @@ class Run:
                             continue
                     if stop_at_builds and _only_builds(left, table):
                         return self._outcome(table, plan, done=False, detachable=True)
-                    waiting_for = _waits_for(left, table) or enabling
+                    waiting_for = _waits_for(left, table) or plan.unfinished
                 wait.reset_failures()
                 self._progress.error = None
             except SentinelError as error:
@@ -337,6 +338,7 @@ class Run:
                 self._progress.error = error
                 waiting_for = error.message.rstrip(".")
             self._progress.log(self._goal, waiting_for, table)
+            self._look.forget()
             if not wait.sleep((waiting_for, table and table.status)):
                 return self._outcome(table, Plan(()), done=False, waiting_for=waiting_for)
 
@@ -371,19 +373,18 @@ class Run:
         # What this run has made itself was not there already, also where nothing can say so.
         goal = structs.replace(goal, existing="Adopt") if self._created and goal.existing == "Fail" else goal
         plan = make_plan(goal, table)
-        steps, refused = plan.steps, plan.conflicts
-        if table and refused:
-            steps, refused = self._tolerated(goal, table, plan)
-        if refused:
-            self._refuse(tuple(conflict.text for conflict in refused))
+        if plan.conflicts:
+            self._refuse(plan.conflicts)
+        for text in plan.left_out:
+            self._warn(f"{goal.schema.table_name}: {text}")
         managed_by = goal.managed_by or (label_of(table) if table else "")
-        if managed_by and not goal.label and steps:
+        if managed_by and not goal.label and plan.steps:
             self.refused_owner = True
             self._refuse((f"{goal.schema.table_name} is managed by {describe_mark(managed_by)}; change it there",))
-        self._check_time(steps)
+        self._check_time(plan.steps)
         if table and self._hold:
             self._hold.adopt(table.id, self._found)
-        return structs.replace(plan, steps=steps)
+        return plan
 
     def _check_time(self, steps: tuple[Step, ...]) -> None:
         """Refuses, before the first write, builds that cannot end while somebody waits. A way back is never refused."""
@@ -392,29 +393,6 @@ class Run:
             return
         if why := too_many(builds_of(steps), self._waits_until - self._api.clock()):
             self._refuse((why,))
-
-    def _tolerated(self, goal: Goal, table: Table, plan: Plan) -> tuple[tuple[Step, ...], tuple[Conflict, ...]]:
-        """The steps that are taken in spite of conflicts, and the conflicts that refuse.
-
-        A way back is never refused: it leaves out what it cannot restore. Another update is refused only for what it
-        changes itself, never for what somebody else did to the table.
-        """
-        drift_steps, drift_conflicts = not_of_this_update(goal, table)
-
-        def blocked(step: Step, conflict: Conflict) -> bool:
-            return conflict.blocks in ("*", step.target)
-
-        def refuses(conflict: Conflict) -> bool:
-            if goal.way_back:
-                return False
-            own = [s for s in plan.steps if blocked(s, conflict) and (s.action, s.target) not in drift_steps]
-            return conflict.text not in drift_conflicts or bool(own)
-
-        refused = tuple(conflict for conflict in plan.conflicts if refuses(conflict))
-        if not refused:
-            for conflict in plan.conflicts:
-                self._warn(f"{table.name}: {conflict.text}")
-        return tuple(s for s in plan.steps if not any(blocked(s, conflict) for conflict in plan.conflicts)), refused
 
     def _refuse(self, conflicts: tuple[str, ...]) -> None:
         name = self._goal.schema.table_name
@@ -425,22 +403,6 @@ class Run:
             conflicts=list(conflicts),
         )
 
-    def _enabling(self, table: Table | None) -> str:
-        """Whether the stream destination is still being enabled, in words. It may fail after the call was accepted;
-        one that had failed before is enabled anew, since its cause may be mended."""
-        want = self._goal.schema.kinesis
-        if table is None or want is None or isinstance(table.destinations, Hidden):
-            return ""
-        found = table.destinations.get(want.arn)
-        tried = any(step.action == "EnableKinesisStreamingDestination" for step in self.written)
-        if found and found.status == "ENABLE_FAILED" and tried:
-            raise OperationRefused(
-                f"KinesisStreamSpecification: DynamoDB could not enable {want.arn}: {found.reason}",
-                "Check the stream and the rights on it, then deploy again.",
-                table=table.name,
-            )
-        return f"the destination {want.arn} is {found.status}" if found and found.status == "ENABLING" else ""
-
     # ---------------------------------------------------------- one step
 
     def _take(self, goal: Goal, step: Step) -> None:
@@ -448,8 +410,8 @@ class Run:
         # Names only: a summary may hold values, and a value may come from a NoEcho parameter.
         self._api.log(f"{name}: {step.action}, {step.target}", table=name, operation=step.action, target=step.target)
         if self._hold:
-            rebuilt = (step.target,) if step.phase == Phase.INDEX_DELETE and step.target not in goal.built else ()
-            self._hold.fence(creates=step.phase == Phase.CREATE, builds=step.builds, rebuilds=rebuilt)
+            rebuilt = (step.removes,) if step.removes and step.removes not in goal.built else ()
+            self._hold.fence(creates=step.creates, builds=step.builds, rebuilds=rebuilt)
         try:
             answer = self._api.call(step.action, name, **step.params)
         except SentinelError as error:
@@ -460,26 +422,27 @@ class Run:
             return
         self.written.append(step)
         self._sent.accept(step)
-        if step.phase == Phase.CREATE:
+        if step.creates:
             self._created = True
             self._doubt.expect_table()
             described = answer.get("TableDescription", {})
             self.arn = described.get("TableArn", "")
             if self._hold:
                 self._hold.created(described.get("TableId") or str(described.get("CreationDateTime") or ""))
+        self._look.forget(step.feature)
         self._doubt.wrote(step, self.arn)
 
     def _answered_otherwise(self, step: Step, error: SentinelError) -> bool:
         """Whether a refusal is as good as an answer: it is so already, or is made so later."""
         verdict = classify(error.__cause__)[0] if error.__cause__ else Verdict.FATAL
-        if step.phase == Phase.CREATE and aws_code(error.__cause__ or error) == "ResourceInUseException":
+        if step.creates and aws_code(error.__cause__ or error) == "ResourceInUseException":
             self._doubt.expect_table()  # somebody else is creating it
             return True
         if verdict is Verdict.DONE:
             # A local engine may not show what it says is so already.
             self._sent.accept(step, settled=self._api.own_endpoint)
             return True
-        if verdict is Verdict.REFUSE and step.may_be_put_off and self._may_put_off(step):
+        if verdict is Verdict.REFUSE and (step.may_be_put_off or step.after_answer):
             name = self._goal.schema.table_name
             self._sent.put_it_off(step)
             self._api.log(
@@ -493,22 +456,11 @@ class Run:
             return True
         return False
 
-    def _may_put_off(self, step: Step) -> bool:
-        """An update answers, and the schedule makes the change later: a rollback must not get stuck within the hour
-        after a TTL change, or when the day's changes of the billing mode are used up."""
-        if step.may_follow or self._goal.way_back:
-            return True
-        return bool(self._goal.traces) and (step.action == "UpdateTimeToLive" or self._is_drift(step))
-
-    def _is_drift(self, step: Step) -> bool:
-        table = self._see()
-        return table is not None and (step.action, step.target) in not_of_this_update(self._known_goal, table)[0]
-
     def _may_leave_out(self, step: Step, table: Table | None) -> bool:
-        """Whether a refused step does not fail the request: see `_tolerated`."""
-        if step.phase == Phase.CREATE or table is None:
+        """Whether a refused step does not fail the request: see `Step.drift`."""
+        if step.creates or table is None:
             return False
-        return self._goal.way_back or self._is_drift(step)
+        return self._goal.way_back or step.drift
 
     def _leave_out(self, step: Step, error: SentinelError) -> None:
         self._sent.leave_out(step, error.message)
@@ -577,7 +529,7 @@ def _waits_for(left: list[Step], table: Table | None) -> str:
 
 def _only_builds(left: list[Step], table: Table | None) -> bool:
     """Whether index builds, and what follows them, are all that is left."""
-    if table is None or table.status not in ("ACTIVE", "UPDATING") or not all(step.may_follow for step in left):
+    if table is None or table.status not in ("ACTIVE", "UPDATING") or not all(step.after_answer for step in left):
         return False
     building = [index for index in table.indexes.values() if index.status == "CREATING"]
     return bool(building or left) and all(i.status in ("ACTIVE", "CREATING") for i in table.indexes.values())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -51,7 +52,8 @@ class TableApi:
         log: Callable[..., None] | None = None,
     ) -> None:
         self._client: Any = client or boto3.client("dynamodb", config=CLIENT_CONFIG)
-        self._kms, self._scaling = kms, scaling
+        given = {"kms": kms, "application-autoscaling": scaling}
+        self._others = {name: client for name, client in given.items() if client}
         self.clock, self.sleep = clock, sleep
         self.log = log or _log
         host = urlsplit(self._client.meta.endpoint_url).hostname or ""
@@ -59,35 +61,21 @@ class TableApi:
         self.own_endpoint = not is_aws_host(host)
 
     def call(self, operation: str, table: str, **params: Any) -> dict[str, Any]:
-        """One call of the table API; raises one of this package's errors."""
+        """One call of the table API; raises one of this package's errors. Another service's operation has the prefix
+        of its IAM actions."""
+        service, _, name = operation.rpartition(":")
         try:
-            answer: dict[str, Any] = getattr(self._client, METHODS[operation])(**params)
+            client = self._of(service) if service else self._client
+            answer: dict[str, Any] = getattr(client, xform_name(name))(**params)
         except (ClientError, BotoCoreError) as error:
-            raise redacted(from_aws(error, operation, table), params) from error
+            of = f" of {params['KeyId']}" if "KeyId" in params else ""
+            raise redacted(from_aws(error, operation + of, table), params) from error
         return answer
 
-    def key_arn(self, alias: str, table: str) -> str:
-        """The ARN of the key that an alias stands for. Raises this package's errors."""
-        kms = self._kms or boto3.client("kms", config=READ_CONFIG)
-        try:
-            return str(kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"])
-        except (ClientError, BotoCoreError) as error:
-            raise from_aws(error, f"kms:DescribeKey of {alias}", table) from error
-
-    def scalable_targets(self, table: str) -> list[tuple[str, str]]:
-        """(resource id, dimension) of what Application Auto Scaling has registered of a table and its indexes."""
-        scaling = self._scaling or boto3.client("application-autoscaling", config=READ_CONFIG)
-        found: list[tuple[str, str]] = []
-        params: dict[str, Any] = {"ServiceNamespace": "dynamodb"}
-        try:
-            while True:
-                answer = scaling.describe_scalable_targets(**params)
-                found += [(t["ResourceId"], t["ScalableDimension"]) for t in answer.get("ScalableTargets", ())]
-                if not answer.get("NextToken"):
-                    return found
-                params["NextToken"] = answer["NextToken"]
-        except (ClientError, BotoCoreError) as error:
-            raise from_aws(error, "application-autoscaling:DescribeScalableTargets", table) from error
+    def _of(self, service: str) -> Any:
+        if service not in self._others:
+            self._others[service] = boto3.client(service, config=READ_CONFIG)  # type: ignore[call-overload]  # any
+        return self._others[service]
 
 
 def _log(text: str, **facts: Any) -> None:
@@ -114,27 +102,3 @@ def redacted(refusal: SentinelError, params: dict[str, Any]) -> SentinelError:
         if len(text) >= SHORTEST_SECRET:
             message = message.replace(text, "…")
     return refusal if message == refusal.message else type(refusal)(message, refusal.suggestion, **refusal.context)
-
-
-METHODS = {
-    "DescribeTable": "describe_table",
-    "DescribeTimeToLive": "describe_time_to_live",
-    "DescribeContinuousBackups": "describe_continuous_backups",
-    "DescribeContributorInsights": "describe_contributor_insights",
-    "DescribeKinesisStreamingDestination": "describe_kinesis_streaming_destination",
-    "ListTagsOfResource": "list_tags_of_resource",
-    "GetResourcePolicy": "get_resource_policy",
-    "CreateTable": "create_table",
-    "UpdateTable": "update_table",
-    "DeleteTable": "delete_table",
-    "UpdateTimeToLive": "update_time_to_live",
-    "UpdateContinuousBackups": "update_continuous_backups",
-    "UpdateContributorInsights": "update_contributor_insights",
-    "EnableKinesisStreamingDestination": "enable_kinesis_streaming_destination",
-    "DisableKinesisStreamingDestination": "disable_kinesis_streaming_destination",
-    "UpdateKinesisStreamingDestination": "update_kinesis_streaming_destination",
-    "PutResourcePolicy": "put_resource_policy",
-    "DeleteResourcePolicy": "delete_resource_policy",
-    "TagResource": "tag_resource",
-    "UntagResource": "untag_resource",
-}
