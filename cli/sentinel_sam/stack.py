@@ -94,9 +94,12 @@ class Stack:
         return dict(stack)
 
     @cached_property
+    def _own(self) -> dict[str, Any]:
+        return self._describe(self.name, "--stack")
+
+    @cached_property
     def outputs(self) -> dict[str, str]:
-        stack = self._describe(self.name, "--stack")
-        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
+        return {output["OutputKey"]: output["OutputValue"] for output in self._own.get("Outputs", ())}
 
     def output(self, key: str) -> str:
         if key not in self.outputs:
@@ -178,7 +181,8 @@ class Stack:
 
     def provisioner_log(self, since: float) -> list[str]:
         """The lines of the provisioner's log from `since` on (seconds since the epoch)."""
-        group = self.output("TableProvisionerLogGroupName")
+        # As the template names it: with the stack's own id, since the logs of a former stack of that name are kept.
+        group = f"/aws/lambda/{self.name}-table-provisioner/{self._own['StackId'].rpartition('/')[2]}"
         lines: list[str] = []
         token: dict[str, str] = {}
         while True:

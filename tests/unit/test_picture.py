@@ -149,8 +149,7 @@ class Logs:
         self.asked: list[dict[str, Any]] = []
 
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
-        outputs = [{"OutputKey": "TableProvisionerLogGroupName", "OutputValue": "/aws/lambda/a-stack-provisioner/1a2b"}]
-        return {"Stacks": [{"Outputs": outputs}]}
+        return {"Stacks": [{"StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/a-stack/1a2b-3c4d"}]}
 
     def filter_log_events(self, **asked: Any) -> dict[str, Any]:
         self.asked.append(asked)
@@ -165,7 +164,7 @@ def test_without_a_file_the_stacks_own_log_is_read_page_by_page() -> None:
     done = CliRunner(env={"COLUMNS": "100"}).invoke(main, ["picture", "--since", "2h"], obj=stack)
     assert done.exit_code == 0, done.output
     assert done.stdout == as_text(read_steps(LOG), 100)
-    assert {asked["logGroupName"] for asked in logs.asked} == {"/aws/lambda/a-stack-provisioner/1a2b"}
+    assert {asked["logGroupName"] for asked in logs.asked} == {"/aws/lambda/a-stack-table-provisioner/1a2b-3c4d"}
     assert time.time() - logs.asked[0]["startTime"] / 1000 == pytest.approx(7200, abs=60)
 
 
