@@ -17,8 +17,9 @@ STACK_ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/orders-stack/
 class Cloud:
     """Functions answer by `answers`: an object, a function's error as text, or a list of them in turn.
 
-    `template` is what the stack `orders-stack` was deployed from, with `parameters`, and `tables` are its tables by
-    logical id; `exports`, `ssm` and `change_set` are what CloudFormation and SSM answer. `sent` has the events.
+    `template` is what the stack `orders-stack` was deployed from, with `parameters`; `stack_tables` are its tables by
+    logical id; `exports`, `ssm` and `change_set` are what CloudFormation and SSM answer. `prefix` is the
+    application's TableNamePrefix. `sent` has the events.
     """
 
     def __init__(
@@ -26,15 +27,16 @@ class Cloud:
         template: Any = "Resources: {}",
         *,
         parameters: dict[str, str] | None = None,
-        tables: dict[str, str] | None = None,
+        stack_tables: dict[str, str] | None = None,
         exports: dict[str, str] | None = None,
         ssm: dict[str, str] | None = None,
         change_set: list[dict[str, Any]] | None = None,
+        prefix: str = "",
         **answers: Any,
     ) -> None:
-        self.template, self.parameters, self.tables = template, parameters or {}, tables or {}
+        self.template, self.parameters, self.tables = template, parameters or {}, stack_tables or {}
         self.exports, self.ssm, self.change_sets = exports or {}, ssm or {}, change_set or []
-        self.answers = answers
+        self.prefix, self.answers = prefix, answers
         self.sent: list[tuple[str, dict[str, Any]]] = []
 
     def __call__(self, service: str) -> Any:
@@ -51,7 +53,9 @@ class Cloud:
         outputs |= {
             f"{name}Name": f"{StackName}-{name}" for name in ("RequestsTable", "BreakGlassTable", "SessionsTable")
         }
-        return {"Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in outputs.items()]}]}
+        prefix = {"ParameterKey": "TableNamePrefix", "ParameterValue": self.prefix}
+        made = [{"OutputKey": k, "OutputValue": v} for k, v in outputs.items()]
+        return {"Stacks": [{"Outputs": made, "Parameters": [prefix]}]}
 
     def get_template(self, *, StackName: str, TemplateStage: str) -> Any:  # noqa: N803
         assert (StackName, TemplateStage) == ("orders-stack", "Original")

@@ -19,7 +19,7 @@ def main(context: click.Context, stack: str, profile: str | None, region: str | 
 
     \b
     Exit codes: 0 done; 1 refused by a function, its code comes first; 2 wrong usage;
-    3 plan --check found something to do; 4 stack or AWS not reached, try again.
+    3 plan --check or drift --check found something; 4 stack or AWS not reached, try again.
     """
     if context.obj is None:
         context.obj = Stack(stack, profile=profile, region=region)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sentinel_sam.change_set import read_change_set
-from sentinel_sam.template import TYPE, Declared, Given, check_names, declarations, parse, without
+from sentinel_sam.template import TYPE, Declared, Given, check_names, declarations, parse
 
 if TYPE_CHECKING:
     from sentinel_sam.stack import Stack
@@ -55,8 +55,8 @@ def plan_template(
     for logical_id, table in tables.items():
         if logical_id not in planned:
             before = former.get(logical_id, Declared())
-            kept = _kept(before.deletion_policy, "DeletionPolicy", before.properties)
-            plans[logical_id] = _removal(table, kept)
+            owner = {"stack_id": stack_id, "logical_id": logical_id}
+            plans[logical_id] = _removal(stack, table, before, owner, ("DeletionPolicy", before.deletion_policy))
     return plans
 
 
@@ -72,7 +72,7 @@ def plan_change_set(stack: Stack, change_set: str, deployed: str | None, resourc
         owner = {"stack_id": stack_id, "logical_id": logical_id}
         if change.after is None:
             before = change.before or Declared()
-            plans[logical_id] = _removal(change.table, _kept(change.policy, "DeletionPolicy", before.properties))
+            plans[logical_id] = _removal(stack, change.table, before, owner, ("DeletionPolicy", change.policy))
         else:
             plans[logical_id] = _plan(stack, change.after, change.before, owner, change.table)
     return plans
@@ -89,29 +89,32 @@ def _plan(stack: Stack, declared: Declared, before: Declared | None, owner: dict
     else:
         event: dict[str, Any] = {"action": "plan", "properties": declared.properties, **owner}
         if before and not before.undecided:
-            event["old_properties"] = without(before.properties, declared.left_out)
+            event["old_properties"] = before.properties
+        if declared.left_out:
+            event["unknown"] = [list(place) for place in declared.left_out]
         answer = stack.invoke(PLANNER, event)
+        if not answer["table_name"].startswith(stack.table_prefix):
+            # The provisioner's role allows no other names.
+            outside = f"{answer['table_name']} does not begin with {stack.table_prefix} (the parameter TableNamePrefix)"
+            answer = _more(answer, [f"! {outside}"]) | {"conflicts": [*answer["conflicts"], outside]}
     if declared.unknown:
         lines = [f"~ {path}  known after deploy: {source}" for path, source in declared.unknown.items()]
         answer = _more(answer, lines) | {"unknown": declared.unknown}
     if before and table and answer["table_name"] not in ("", table):
-        kept = _kept(declared.replace_policy, "UpdateReplacePolicy", before.properties)
-        removal = _removal(table, kept)
-        answer = _more(answer, [removal["summary"]]) | {"steps": [*answer["steps"], *removal["steps"]]}
+        removal = _removal(stack, table, before, owner, ("UpdateReplacePolicy", declared.replace_policy))
+        answer = _more(answer, removal["summary"].splitlines())
+        answer |= {name: [*answer[name], *removal[name]] for name in ("steps", "conflicts")}
     return answer
 
 
-def _kept(policy: str, name: str, former: dict[str, Any]) -> str:
-    """Why a table outlives its resource; empty where it goes."""
-    if policy.startswith("Retain"):
-        return f"{name}: {policy}"
-    return "" if former.get("RemovalPolicy") == "Delete" else "Retain"
-
-
-def _removal(table: str, kept: str) -> Plan:
-    summary = f"- table {table}  kept ({kept})" if kept else f"- table {table}  deleted with its items"
-    steps = [] if kept else [{"action": "DeleteTable", "target": table, "summary": summary}]
-    return _answer(table) | {"steps": steps, "summary": summary}
+def _removal(stack: Stack, table: str, before: Declared, owner: dict[str, str], policy: tuple[str, str]) -> Plan:
+    """What becomes of a table whose resource goes, or has another table then; `policy` is CloudFormation's."""
+    name, value = policy
+    if value.startswith("Retain"):  # then CloudFormation sends no Delete
+        return _answer(table) | {"summary": f"- table {table}  kept ({name}: {value})"}
+    event = {"action": "removal", "table_name": table, "properties": before.properties, **owner}
+    answer: Plan = stack.invoke(PLANNER, event)
+    return answer
 
 
 def _answer(table: str) -> Plan:

@@ -28,7 +28,9 @@ STYLES = {
     "closed": "dim",
 }
 LINE_STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
-TIMES = ("created_at", "updated_at", "expires_at", "started_at", "last_access_at")
+TIMES = ("created_at", "updated_at", "expires_at", "started_at", "last_access_at", "since")
+# An assumption that asks for one of these is for those who invoke the function themselves.
+CALLERS_FIELDS = ("give old_properties", "give stack_id")
 ID_WIDTH = 16
 NARROWEST = 40  # with fewer columns, the terminal breaks lines, after the ids
 
@@ -111,7 +113,7 @@ def unreadable(found: Sequence[Mapping[str, Any]]) -> None:
 
 
 def plan(answer: Mapping[str, Any], name: str) -> None:
-    """A plan as a diff, with what it assumes and what it leaves alone."""
+    """A plan as a diff, with what it takes for granted and what it leaves alone."""
     out = console()
     out.print(Text(answer["table_name"], style="bold"), text(f" ({name})" if name else "", style="dim"), sep="")
     if answer["up_to_date"]:
@@ -119,9 +121,11 @@ def plan(answer: Mapping[str, Any], name: str) -> None:
     else:
         for line in answer["summary"].splitlines():
             out.print(Text("  "), text(line, style=LINE_STYLES.get(line[:1], "")), sep="")
-    for title in ("unmanaged", "assumes"):
-        for line in answer[title]:
-            out.print(text(f"  {title}: {line}", style="dim"))
+    for line in answer.get("assumes", ()):
+        if not any(field in line for field in CALLERS_FIELDS):
+            out.print(text(f"  note: {line}", style="dim"))
+    for line in answer["unmanaged"]:
+        out.print(text(f"  unmanaged: {line}", style="dim"))
 
 
 @contextmanager

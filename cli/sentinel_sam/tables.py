@@ -1,4 +1,4 @@
-"""The commands about tables: what a deploy would do to them, and their status."""
+"""The commands about tables: what a deploy would do, what was changed since, which there are, and their status."""
 
 from __future__ import annotations
 
@@ -110,4 +110,45 @@ def _all_active(found: dict[str, str]) -> bool:
     return all(state == "ACTIVE" for state in found.values())
 
 
-COMMANDS = (plan, status)
+@click.command("tables")
+@answers_json
+@click.pass_obj
+def list_tables(stack: Stack, json: bool) -> None:
+    """Every managed table: its owner, its status, its last request and when that was."""
+    answer = stack.invoke(PLANNER, {"action": "tables"})
+    if json:
+        show.as_json(answer)
+        return
+    rows = [{**row, "table": row["table_name"], "owner": _owner(row)} for row in answer["tables"]]
+    show.records(rows, ("table", "owner", "status", "request", "since"))
+
+
+@click.command()
+@click.argument("tables", nargs=-1)
+@click.option("--check", is_flag=True, help="Exit with 3 where a table is not as it was last applied.")
+@answers_json
+@click.pass_obj
+def drift(stack: Stack, tables: tuple[str, ...], check: bool, json: bool) -> None:
+    """What was changed on TABLES, or on every managed table, since their last deploy; nothing is written."""
+    names = tables or [row["table_name"] for row in stack.invoke(PLANNER, {"action": "tables"})["tables"]]
+    found: list[dict[str, Any]] = []
+    with show.reading() as read:
+        for name in names:  # one at a time: a look takes a second or two, and an invocation 30 s
+            found += stack.invoke(PLANNER, {"action": "drift", "table_name": name})["tables"]
+            read(len(found))
+    if json:
+        show.as_json({"tables": found})
+    else:
+        for row in found:
+            show.plan(row, _owner(row))
+        if not found:
+            show.records([], ())
+    if check and not all(row["up_to_date"] for row in found):
+        raise click.exceptions.Exit(CHANGES)
+
+
+def _owner(row: dict[str, Any]) -> str:
+    return f"{row['owner']['stack']}/{row['owner']['logical_id']}"
+
+
+COMMANDS = (plan, status, list_tables, drift)

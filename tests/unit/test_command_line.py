@@ -112,6 +112,27 @@ def test_each_command_is_one_event(
     assert cloud.sent == [(f"sentinel-{function}", event)]
 
 
+OWNER: dict[str, Any] = {"stack": "shop", "logical_id": "Orders"}
+SAME: dict[str, Any] = {
+    "table_name": "orders",
+    "owner": OWNER,
+    "up_to_date": True,
+    "steps": [],
+    "conflicts": [],
+    "unmanaged": [],
+}
+DRIFTED = {**SAME, "up_to_date": False, "summary": "~ deletion protection  off → on"}
+MANAGED = {
+    "table_name": "orders",
+    "owner": OWNER,
+    "status": "ACTIVE",
+    "request": "Update SUCCESS",
+    "since": "2026-11-25T09:45:00Z",
+}
+TABLES: dict[str, Any] = {
+    "tables": {"tables": [MANAGED]},
+    "drift": {"tables": [{**SAME, "summary": "orders is as declared"}]},
+}
 EVERY_COMMAND = [
     "request p --as ann -j why-it-is-so --for 1h --expires-in 2h --id 0123456789abcdef",
     "show 0123456789abcdef",
@@ -139,6 +160,8 @@ EVERY_COMMAND = [
     "sessions list ann --by user --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z",
     "sessions active i-1",
     "status orders",
+    "tables",
+    "drift orders",
 ]
 
 
@@ -148,7 +171,7 @@ def test_each_commands_event_is_one_that_the_function_takes(
     run: Callable[..., Result], command: str, option: str | None
 ) -> None:
     page: dict[str, Any] = {"requests": [], "cursor": None, "unreadable": []}
-    cloud = Cloud(list=page, count={"count": 3}, status={"table_name": "orders", "status": "ACTIVE"})
+    cloud = Cloud(list=page, count={"count": 3}, status={"table_name": "orders", "status": "ACTIVE"}, **TABLES)
     for actions in ("active last touch start revoke invoke close", "create get cancel approve deny update delete"):
         cloud.answers |= dict.fromkeys(actions.split(), REQUEST)
     done = run(cloud, *command.split(), *([option] if option else []))
@@ -326,6 +349,37 @@ def test_status_exits_with_1_where_the_wait_was_in_vain(
     now = iter(range(0, 1000, 20))
     monkeypatch.setattr("time.monotonic", lambda: next(now))
     assert run(Cloud(status={"status": "CREATING"}), "status", "orders", "--wait", "1m").exit_code == 1
+
+
+def test_every_managed_table_is_a_line(run: Callable[..., Result]) -> None:
+    done = run(Cloud(**TABLES), "tables")
+    head, line = done.stdout.splitlines()
+    assert head.split() == ["table", "owner", "status", "request", "since"]
+    assert line.split() == ["orders", "shop/Orders", "ACTIVE", "Update", "SUCCESS", "2026-11-25", "09:45Z"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "code", "shown"),
+    [
+        ({**SAME, "summary": "orders is as declared"}, [], 0, "nothing to do"),
+        ({**SAME, "summary": "orders is as declared"}, ["--check"], 0, "nothing to do"),
+        (DRIFTED, [], 0, "~ deletion protection  off → on"),
+        (DRIFTED, ["--check"], 3, "~ deletion protection  off → on"),
+    ],
+)
+def test_drift_shows_what_was_changed_on_every_managed_table(
+    run: Callable[..., Result], answer: Any, options: list[str], code: int, shown: str
+) -> None:
+    cloud = Cloud(tables={"tables": [MANAGED, {**MANAGED, "table_name": "second"}]}, drift={"tables": [answer]})
+    done = run(cloud, "drift", *options)
+    assert done.stdout.splitlines() == ["orders (shop/Orders)", f"  {shown}"] * 2
+    assert done.exit_code == code
+    assert [event.get("table_name") for _, event in cloud.sent] == [None, "orders", "second"]
+
+
+def test_where_nothing_is_managed_there_is_no_drift(run: Callable[..., Result]) -> None:
+    done = run(Cloud(tables={"tables": []}), "drift", "--check")
+    assert (done.stdout, done.exit_code) == ("none\n", 0)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_the_planner_may_do_what_the_provisioner_looks_at_and_cannot_write(calls
     looked = [call for call in calls if not call.writes and call.service not in ("events", "ledger")]
     looks = {call.name for call in looked if key or call.service != "kms"}
     services = ("dynamodb", "kms", "events", "kinesis", "iam", "application-autoscaling")
-    of_the_ledger = {"dynamodb:GetItem"} | ({"kms:Decrypt"} if key else set())
+    of_the_ledger = {"dynamodb:GetItem", "dynamodb:Scan"} | ({"kms:Decrypt"} if key else set())
     assert roles.granted("TablePlannerRole", *services) == looks | of_the_ledger
     for call in calls:
         if call.service == "ledger":

@@ -21,6 +21,13 @@ PLAN = {
     "assumes": [],
     "summary": "+ gsi-team  team  ALL",
 }
+GONE = {
+    **PLAN,
+    "table_name": "sentinel-orders-eu-central-1",
+    "steps": [{"action": "DeleteTable", "target": "the table", "summary": "- table …"}],
+    "unmanaged": [],
+    "summary": "- table sentinel-orders-eu-central-1  deleted with its items",
+}
 UP_TO_DATE = {**PLAN, "up_to_date": True, "steps": [], "summary": "orders is as declared", "unmanaged": []}
 TEMPLATE = """
 Parameters:
@@ -47,10 +54,11 @@ def planned(cloud: Cloud) -> dict[str, Any]:
     return event
 
 
-def deployed(template: str = TEMPLATE, answer: Any = PLAN, **parameters: str) -> Cloud:
+def deployed(template: Any = TEMPLATE, answer: Any = None) -> Cloud:
     """The stack `orders-stack`, deployed from `template`."""
     tables = {"Orders": "sentinel-orders-eu-central-1"}
-    return Cloud(template, parameters={"Protect": "false", **parameters}, tables=tables, plan=answer)
+    answer = answer or {**PLAN, "table_name": tables["Orders"]}
+    return Cloud(template, parameters={"Protect": "false"}, stack_tables=tables, plan=answer, removal=GONE)
 
 
 # ------------------------------------------------------------------ what is asked
@@ -135,7 +143,7 @@ def test_a_property_that_is_known_after_the_deploy_is_shown_in_its_place_and_the
 def test_a_property_that_is_not_known_is_not_taken_for_one_that_was_removed() -> None:
     cloud = deployed(WITH_KEY.replace("!GetAtt Key.Arn", "alias/former"))
     run(cloud, "plan", "-", "--deployed", "orders-stack", "--resource", "Orders", input=WITH_KEY)
-    assert planned(cloud)["old_properties"] == {"TableName": "sentinel-orders-eu-central-1"}
+    assert planned(cloud)["unknown"] == [["SSESpecification"]]
 
 
 def test_its_value_can_be_given() -> None:
@@ -165,47 +173,51 @@ def former(**extra: str) -> str:
                                                 "Properties": properties}}})  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("extra", "line"),
-    [
-        ({"RemovalPolicy": "Delete"}, "deleted with its items"),
-        ({}, "kept (Retain)"),
-        ({"RemovalPolicy": "Retain"}, "kept (Retain)"),
-        ({"RemovalPolicy": "Delete", "DeletionPolicy": "Retain"}, "kept (DeletionPolicy: Retain)"),
-        ({"RemovalPolicy": "Delete", "DeletionPolicy": "Delete"}, "deleted with its items"),
-    ],
-)
 @pytest.mark.parametrize("gone", ["Resources: {}", "Resources: {Orders: {Type: Custom::DynamoDBTable, Condition: C}}"])
-def test_a_table_whose_resource_is_gone_is_shown_and_counted(extra: dict[str, str], line: str, gone: str) -> None:
-    cloud = deployed(former(**extra))
+def test_a_table_whose_resource_is_gone_is_shown_and_counted(gone: str) -> None:
+    cloud = deployed(former(RemovalPolicy="Delete"))
     template = f"Conditions: {{C: !Equals [a, b]}}\n{gone}"
     done = run(cloud, "plan", "-", "--deployed", "orders-stack", input=template)
     assert done.stdout.splitlines() == [
         "sentinel-orders-eu-central-1 (Orders)",
-        f"  - table sentinel-orders-eu-central-1  {line}",
+        "  - table sentinel-orders-eu-central-1  deleted with its items",
     ]
     assert done.exit_code == 0
+    assert planned(cloud) == {
+        "action": "removal",
+        "table_name": "sentinel-orders-eu-central-1",
+        "stack_id": STACK_ID,
+        "logical_id": "Orders",
+        "properties": {"TableName": "sentinel-orders-eu-central-1", "RemovalPolicy": "Delete"},
+    }
     assert run(cloud, "plan", "-", "--deployed", "orders-stack", "--check", input=template).exit_code == 3
     plans = json.loads(run(cloud, "plan", "-", "--deployed", "orders-stack", "--json", input=template).stdout)
-    deletes = [{"action": "DeleteTable", "target": "sentinel-orders-eu-central-1"}] if "deleted" in line else []
-    assert [{key: step[key] for key in ("action", "target")} for step in plans["Orders"]["steps"]] == deletes
+    assert plans == {"Orders": GONE}
+
+
+def test_a_removal_that_would_be_refused_is_a_conflict() -> None:
+    cloud = deployed(former())
+    cloud.answers["removal"] = {**GONE, "conflicts": ["sentinel-orders is protected against deletion"]}
+    assert run(cloud, "plan", "-", "--deployed", "orders-stack", input="Resources: {}").exit_code == 1
+
+
+@pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
+def test_a_table_that_cloudformation_itself_retains_is_kept_and_counted(policy: str) -> None:
+    cloud = deployed(former(RemovalPolicy="Delete", DeletionPolicy=policy))
+    done = run(cloud, "plan", "-", "--deployed", "orders-stack", "--check", input="Resources: {}")
+    assert f"  - table sentinel-orders-eu-central-1  kept (DeletionPolicy: {policy})" in done.stdout
+    assert done.exit_code == 3
     assert cloud.sent == []
 
 
-@pytest.mark.parametrize(
-    ("extra", "line"),
-    [
-        ({"RemovalPolicy": "Delete"}, "deleted with its items"),
-        ({}, "kept (Retain)"),
-    ],
-)
-def test_the_table_that_a_replacement_leaves_is_shown_and_counted(extra: dict[str, str], line: str) -> None:
-    new = {**UP_TO_DATE, "table_name": "sentinel-other"}
-    cloud = deployed(former(**extra), new)
+def test_the_table_that_a_replacement_leaves_is_shown_and_counted() -> None:
+    cloud = deployed(former(RemovalPolicy="Delete"), {**UP_TO_DATE, "table_name": "sentinel-other"})
     template = former().replace("sentinel-orders-eu-central-1", "sentinel-other")
     done = run(cloud, "plan", "-", "--deployed", "orders-stack", "--check", input=template)
-    assert done.stdout.splitlines()[1:] == [f"  - table sentinel-orders-eu-central-1  {line}"]
+    assert done.stdout.splitlines()[1:] == ["  - table sentinel-orders-eu-central-1  deleted with its items"]
     assert done.exit_code == 3
+    assert [event["action"] for _, event in cloud.sent] == ["plan", "removal"]
+    assert cloud.sent[1][1]["properties"]["RemovalPolicy"] == "Delete"
 
 
 def test_the_new_templates_policy_can_keep_the_table_that_a_replacement_leaves() -> None:
@@ -225,8 +237,29 @@ def test_a_stack_that_keeps_its_table_shows_no_removal() -> None:
 def test_every_page_of_a_stacks_tables_is_read() -> None:
     cloud = deployed()
     cloud.tables = {"A": "a", "B": "b", "C": "c"}
-    done = run(cloud, "plan", "-", "--deployed", "orders-stack", "--resource", "C", input="Resources: {}")
-    assert done.stdout.splitlines() == ["c (C)", "  - table c  kept (Retain)"]
+    run(cloud, "plan", "-", "--deployed", "orders-stack", input="Resources: {}")
+    assert [event["table_name"] for _, event in cloud.sent] == ["a", "b", "c"]
+
+
+def test_one_resource_can_be_asked_for() -> None:
+    cloud = deployed()
+    cloud.tables = {"A": "a", "B": "b"}
+    run(cloud, "plan", "-", "--deployed", "orders-stack", "--resource", "B", input="Resources: {}")
+    assert planned(cloud)["table_name"] == "b"
+
+
+# ------------------------------------------------------------------ what it takes for granted
+
+
+def test_what_asks_for_the_functions_own_fields_is_not_shown_and_the_rest_is() -> None:
+    times = "1 index to build: about 10 to 20 min on a small table; WaitForIndexes: Detached answers before"
+    assumes = ["a Create: give old_properties to plan an Update", "no owner: give stack_id and logical_id", times]
+    answer = {**PLAN, "assumes": assumes}
+    done = run(Cloud(plan=answer), "plan", "-", input="Schema: approval")
+    assert f"  note: {times}" in done.stdout.splitlines()
+    assert "give " not in done.stdout
+    done = run(Cloud(plan=answer), "plan", "-", "--json", input="Schema: approval")
+    assert json.loads(done.stdout)["assumes"] == assumes
 
 
 # ------------------------------------------------------------------ change sets
@@ -273,7 +306,9 @@ def described(*changes: dict[str, Any], **answer: Any) -> list[dict[str, Any]]:
 
 
 def plan_change_set(pages: list[dict[str, Any]], *options: str, answer: Any = UP_TO_DATE) -> tuple[Cloud, Any]:
-    cloud = Cloud(change_set=pages, plan=answer)
+    if answer["table_name"] == "orders":
+        answer = {**answer, "table_name": "sentinel-orders"}
+    cloud = Cloud(change_set=pages, plan=answer, removal=GONE)
     return cloud, run(cloud, "plan", "--change-set", "next", "--deployed", "orders-stack", *options)
 
 
@@ -306,25 +341,34 @@ def test_what_a_change_set_does_not_know_is_known_after_the_deploy() -> None:
     assert done.exit_code == 3
 
 
-@pytest.mark.parametrize(
-    ("policy", "line"), [("Delete", "deleted with its items"), ("Retain", "kept (DeletionPolicy: Retain)")]
-)
-def test_a_table_that_a_change_set_removes_is_shown_and_counted(policy: str, line: str) -> None:
-    cloud, done = plan_change_set(described(change("Remove", ORDERS_BEFORE, PolicyAction=policy)), "--check")
-    assert done.stdout.splitlines()[1:] == [f"  - table sentinel-orders  {line}"]
+def test_a_table_that_a_change_set_removes_is_shown_and_counted() -> None:
+    cloud, done = plan_change_set(described(change("Remove", ORDERS_BEFORE, PolicyAction="Delete")), "--check")
+    assert done.stdout.splitlines()[1:] == ["  - table sentinel-orders-eu-central-1  deleted with its items"]
+    assert done.exit_code == 3
+    event = planned(cloud)
+    assert (event["action"], event["table_name"]) == ("removal", "sentinel-orders")
+    assert event["properties"]["RemovalPolicy"] == "Delete"
+
+
+def test_a_table_that_a_change_set_retains_is_shown_and_counted() -> None:
+    cloud, done = plan_change_set(described(change("Remove", ORDERS_BEFORE, PolicyAction="Retain")), "--check")
+    assert done.stdout.splitlines()[1:] == ["  - table sentinel-orders  kept (DeletionPolicy: Retain)"]
     assert done.exit_code == 3
     assert cloud.sent == []
 
 
 @pytest.mark.parametrize(
     ("policy", "line"),
-    [("ReplaceAndDelete", "deleted with its items"), ("ReplaceAndRetain", "kept (UpdateReplacePolicy: Retain)")],
+    [
+        ("ReplaceAndDelete", "sentinel-orders-eu-central-1  deleted with its items"),
+        ("ReplaceAndRetain", "sentinel-orders  kept (UpdateReplacePolicy: Retain)"),
+    ],
 )
 def test_a_replacement_of_a_change_set_shows_the_table_that_it_leaves(policy: str, line: str) -> None:
     after = {"Properties": {"TableName": "sentinel-other"}}
     pages = described(change("Modify", ORDERS_BEFORE, after, PolicyAction=policy, Replacement="True"))
     _, done = plan_change_set(pages, answer={**UP_TO_DATE, "table_name": "sentinel-other"})
-    assert f"  - table sentinel-orders  {line}" in done.stdout
+    assert f"  - table {line}" in done.stdout
 
 
 def test_a_change_set_without_tables_has_nothing_to_do() -> None:
@@ -389,6 +433,14 @@ def test_what_is_asked_for_is_one_thing(arguments: tuple[str, ...], said: str) -
 )
 def test_how_plan_ends(answer: Any, options: list[str], code: int) -> None:
     assert run(Cloud(plan=answer), "plan", "-", *options, input='{"Schema": "approval"}').exit_code == code
+
+
+@pytest.mark.parametrize(("prefix", "code"), [("sentinel-", 1), ("Orders", 1), ("", 0), ("ord", 0), ("orders", 0)])
+def test_a_name_outside_the_prefix_is_a_conflict(prefix: str, code: int) -> None:
+    done = run(Cloud(plan=UP_TO_DATE, prefix=prefix), "plan", "-", input="Schema: approval")
+    assert done.exit_code == code
+    line = f"  ! orders does not begin with {prefix} (the parameter TableNamePrefix)"
+    assert (line in done.stdout.splitlines()) is (code == 1)
 
 
 @pytest.mark.parametrize(
