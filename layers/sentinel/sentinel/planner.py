@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from sentinel.errors import InvalidSchema
+from sentinel.features.label import release_steps
 from sentinel.goals import Declarer, make_goal
 from sentinel.ledger import resource_key, resource_of
 from sentinel.ledger_items import unpack
 from sentinel.look import Look
 from sentinel.ownership import identify, mark_of
-from sentinel.plan import release_steps
 from sentinel.provisioner import ProvisionPlan
 from sentinel.switches import check_switches
 from sentinel.table import read_table
@@ -96,8 +96,7 @@ class Planner:
         described = look.describe(table_name)
         if described is None:
             return _removal(table_name, "is not there any more")
-        table = read_table(described)
-        table = structs.replace(table, tags=look.tags(table_name, table.arn))
+        table = look.with_tags(read_table(described))
         label = mark_of(stack_id, logical_id)
         found = identify(table, name, label, knows_resource=known is not None)
         if not (delete and found.created):
