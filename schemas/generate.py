@@ -3,6 +3,7 @@
 `dynamodb-table.properties.json` the properties of `Custom::DynamoDBTable`; JSON Schema 2020-12
 `registry/custom-dynamodb-table.json` the same in the form of the CloudFormation registry, for cfn-lint and editors
 `events/<function>.json` what each function takes when it is invoked directly
+`changes/<record>.v1.json` the events that are sent to the event bus; a change that breaks readers makes a version 2
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from types import ModuleType
 from typing import Any, Union
 
 import msgspec
+from sentinel import changes
+from sentinel.breakglass import BreakGlassEvent
+from sentinel.bus import SOURCE
+from sentinel.items import Record, StoredForm
 from sentinel.properties import REFUSED_PROPERTIES, Properties
+from sentinel.requests import Request
+from sentinel.sessions import Session
+from sentinel.table_changes import DETAIL_TYPE, TableChange
 
 FOLDER = Path(__file__).resolve().parent
 FUNCTIONS = FOLDER.parent / "functions"
@@ -102,6 +110,66 @@ def event_schema(function: str) -> dict[str, Any]:
     return {"$schema": DRAFT, "title": f"Events of {function}", **made}
 
 
+RECORDS: dict[str, tuple[type[Record], changes.Kind]] = {
+    "request": (Request, changes.REQUESTS),
+    "break-glass": (BreakGlassEvent, changes.BREAK_GLASS),
+    "session": (Session, changes.SESSIONS),
+}
+# As found: another application may have stored another type than this one does.
+FOUND = ["string", "number", "boolean"]
+
+
+def change_schema(record: type[Record], kind: changes.Kind) -> dict[str, Any]:
+    """The event of a record's change, as EventBridge delivers it."""
+    detail = _detail(changes.Change)
+    described = {"type": "object", "additionalProperties": False}
+    attributes = {attribute.field: attribute for attribute in StoredForm(record, kind.open).attributes}
+    fields = {
+        name: {"type": FOUND, "description": f"A {_written(attributes[name])}, as this application writes it."}
+        for name in kind.told
+    }
+    status = {"type": [*FOUND, "null"]}
+    own = {"status": status, "former_status": status, "record": {**described, "properties": fields}}
+    own["sequence"] = {"type": "string", "pattern": "^[0-9]{40}$"}
+    return _delivered(kind.detail_type, {**detail, "properties": detail["properties"] | own})
+
+
+def _written(attribute: Any) -> str:
+    if attribute.is_moment:
+        return "time (RFC 3339)"
+    return "string" if attribute.kind == "S" else "number"
+
+
+def table_change_schema() -> dict[str, Any]:
+    """The event of a table's change, as EventBridge delivers it."""
+    made = msgspec.json.schema(TableChange)
+    return _delivered(DETAIL_TYPE, _detail(TableChange), {n: s for n, s in made["$defs"].items() if n != "TableChange"})
+
+
+def _detail(shape: type[msgspec.Struct]) -> dict[str, Any]:
+    made: dict[str, Any] = msgspec.json.schema(shape)["$defs"][shape.__name__]
+    del made["title"]
+    return {**made, "description": " ".join(made["description"].split())}
+
+
+def _delivered(detail_type: str, detail: dict[str, Any], shapes: dict[str, Any] | None = None) -> dict[str, Any]:
+    texts = ("version", "id", "account", "time", "region")
+    return {
+        "$schema": DRAFT,
+        "title": f"{detail_type}, version 1",
+        "type": "object",
+        "properties": {
+            **{name: {"type": "string"} for name in texts},
+            "source": {"const": SOURCE},
+            "detail-type": {"const": detail_type},
+            "resources": {"type": "array", "items": {"type": "string"}, "description": "The table's ARN."},
+            "detail": detail,
+        },
+        "required": ["source", "detail-type", "resources", "detail"],
+        **({"$defs": shapes} if shapes else {}),
+    }
+
+
 def load_function(function: str) -> ModuleType:
     """functions/<function>/app.py as a module; each is called app, and has its folder to import from."""
     # Clients are made when it is imported.
@@ -162,7 +230,11 @@ def schemas() -> dict[str, str]:
     """Every file of this folder that is generated: its path in it, and its text."""
     made = {PROPERTIES: properties_schema(), "registry/custom-dynamodb-table.json": registry_schema()}
     for app in sorted(FUNCTIONS.glob("*/app.py")):
-        made[f"events/{app.parent.name}.json"] = event_schema(app.parent.name)
+        if app.parent.name != "changes":  # it takes Lambda's events, nobody's own
+            made[f"events/{app.parent.name}.json"] = event_schema(app.parent.name)
+    for name, (record, kind) in RECORDS.items():
+        made[f"changes/{name}.v1.json"] = change_schema(record, kind)
+    made["changes/table.v1.json"] = table_change_schema()
     return {name: _printed(schema) for name, schema in made.items()}
 
 

@@ -32,9 +32,9 @@ NOTHING = object()
 
 
 class Roles:
-    """The roles as CloudFormation makes them in a partition, with a customer key or without."""
+    """The roles as CloudFormation makes them in a partition, with a customer key or without, and for an event bus."""
 
-    def __init__(self, partition: str = "aws", *, key: bool = False, off: tuple[str, ...] = ()) -> None:
+    def __init__(self, partition: str = "aws", *, key: bool = False, bus: str = "", off: tuple[str, ...] = ()) -> None:
         """`off` are conditions of the template that its defaults make true."""
         self.partition, self.region, self.account = partition, REGIONS[partition], "123456789012"
         self._values: dict[str, str] = {name: str(p["Default"]) for name, p in TEMPLATE["Parameters"].items()}
@@ -46,8 +46,13 @@ class Roles:
             "AWS::StackName": "sentinel",
             "LedgerTable.Arn": self.arn("dynamodb", "table/sentinel-ledger"),
             "KmsKeyArn": self.arn("kms", KEY) if key else "",
+            "EventBusName": bus,
         }
-        self._conditions = {"HasKmsKey": key, "HasPermissionsBoundary": False}
+        self._conditions = {
+            "HasKmsKey": key,
+            "HasPermissionsBoundary": False,
+            "HasEventBus": bool(bus),
+        }
         self._conditions |= {name: name not in off for name in ("HasResourcePolicies", "HasKinesisStreams")}
 
     def arn(self, service: str, resource: str) -> str:
@@ -98,6 +103,8 @@ class Roles:
                 return re.sub(r"\$\{([\w:.]+)\}", lambda found: self._values[found[1]], text)
             case {"Fn::GetAtt": ["LedgerTable", "Arn"]}:
                 return self._values["LedgerTable.Arn"]
+            case {"Fn::GetAtt": [queue, "Arn"]} if queue.endswith("Queue"):
+                return self.arn("sqs", queue)
             case {"Fn::GetAtt": [group, "Arn"]}:
                 return self.arn("logs", f"log-group:{group}:*")
         return {name: each for name, v in value.items() if (each := self._resolve(v)) is not NOTHING}

@@ -17,7 +17,7 @@ from engines import CREDENTIALS, ROOT
 
 from requirements.licences import SHIPPED, Package, normal, pinned
 
-PARTS = ["SentinelLayer", "DependenciesLayer", *FUNCTIONS]
+PARTS = ["SentinelLayer", "DependenciesLayer", *FUNCTIONS, "ChangesFunction"]
 UNCHECKED_HASH = 0b01  # PEP 552: the flags word of a .pyc that is never compared with its source
 
 

@@ -50,7 +50,7 @@ def test_every_function_and_layer_is_an_archive(ministack: MiniStack, packaged: 
         for resource in packaged["Resources"].values()
         if resource["Type"] in fields
     ]
-    assert len(found) == 8
+    assert len(found) == 9
     assert all(content(ministack, uri).startswith(b"PK") for uri in found)
 
 

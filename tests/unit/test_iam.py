@@ -25,6 +25,7 @@ PASSED_ON = {
     "kms:ReEncrypt*",
 }
 RECORDS = ("RequestsRole", "ApprovalsRole", "BreakGlassRole", "SessionsRole")
+WITH_KEY = (*RECORDS, "ChangesRole")
 
 
 def resource_of(call: Call, roles: Roles) -> str:
@@ -131,7 +132,7 @@ def test_the_planner_may_do_what_the_provisioner_looks_at_and_cannot_write(calls
         assert allowed == (call.name in looks)
 
 
-@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *RECORDS])
+@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *WITH_KEY])
 def test_every_action_is_refused_on_what_is_not_its_own(calls: list[Call], role: str) -> None:
     roles = Roles(key=True)
     foreign = [
@@ -149,16 +150,16 @@ def test_every_action_is_refused_on_what_is_not_its_own(calls: list[Call], role:
     assert [(a, r) for a in sorted(actions) for r in foreign if roles.allows(role, a, r)] == []
 
 
-@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *RECORDS])
+@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *WITH_KEY])
 def test_no_resource_is_a_wildcard_but_the_traces(role: str) -> None:
     everywhere: list[dict[str, Any]] = [s for s in Roles(key=True).statements(role) if "*" in s["Resource"]]
     without_resources = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
-    if role not in RECORDS:
+    if role not in WITH_KEY:
         without_resources.add("application-autoscaling:DescribeScalableTargets")
     assert {action for s in everywhere for action in s["Action"]} == without_resources
 
 
-@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *RECORDS])
+@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *WITH_KEY])
 def test_without_a_customer_key_no_role_has_a_statement_of_kms(role: str) -> None:
     assert Roles(key=False).granted(role, "kms") == set()
     assert Roles(key=True).granted(role, "kms") != set()
@@ -170,7 +171,7 @@ ASKED_FOR_TABLES = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:Genera
 
 @pytest.mark.parametrize("partition", REGIONS)
 @pytest.mark.parametrize(
-    ("role", "actions"), [("TableProvisionerRole", ASKED_FOR_TABLES), *((role, ("kms:Decrypt",)) for role in RECORDS)]
+    ("role", "actions"), [("TableProvisionerRole", ASKED_FOR_TABLES), *((role, ("kms:Decrypt",)) for role in WITH_KEY)]
 )
 def test_a_customer_key_is_used_through_dynamodb_of_the_region_only(
     role: str, actions: tuple[str, ...], partition: str
@@ -197,8 +198,35 @@ def test_the_planner_can_read_the_ledger_by_the_key_and_use_it_for_nothing_else(
     assert allowed == ["kms:Decrypt"]
 
 
-@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *RECORDS])
+@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole", *WITH_KEY])
 def test_only_lambda_can_take_a_role(role: str) -> None:
     """Nobody is let past a function to its table."""
     (trusted,) = [TEMPLATE["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]]
     assert trusted == {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
+@pytest.mark.parametrize("partition", REGIONS)
+@pytest.mark.parametrize("bus", ["default", "security"])
+def test_the_changes_function_reads_the_three_streams_sends_to_one_bus_and_its_queue_and_no_more(
+    partition: str, bus: str
+) -> None:
+    roles = Roles(partition, bus=bus)
+    own = roles.arn("events", f"event-bus/{bus}")
+    # What Lambda asks of a mapping's role (its guide, "Using Lambda with DynamoDB"), and what the function calls.
+    reads = {f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
+    streams = {
+        roles.arn("dynamodb", f"table/sentinel-{table}/stream/2026-11-21T02:08:00.000")
+        for table in ("requests", "breakglass", "sessions")
+    }
+    expected = {(action, stream) for action in reads for stream in streams}
+    expected |= {("events:PutEvents", own), ("sqs:SendMessage", roles.arn("sqs", "UntoldChangesQueue"))}
+    foreign = {
+        *(roles.arn("dynamodb", f"table/sentinel-{table}") for table in ("requests", "breakglass", "sessions")),
+        roles.arn("dynamodb", "table/payroll/stream/2026-11-21T02:08:00.000"),
+        roles.arn("events", "event-bus/other"),
+        roles.arn("sqs", "other"),
+    }
+    granted = roles.granted("ChangesRole", "dynamodb", "events", "sqs", "kms", "sns", "lambda", "iam")
+    actions = granted | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "sqs:ReceiveMessage"}
+    resources = {resource for _, resource in expected} | foreign
+    assert {(a, r) for a in actions for r in resources if roles.allows("ChangesRole", a, r)} == expected

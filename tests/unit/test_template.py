@@ -33,6 +33,7 @@ def test_every_parameter_has_the_default_that_was_promised() -> None:
         "InlineWaitSeconds": "240",
         "LogRetentionDays": "30",
         "PermissionsBoundary": "",
+        "EventBusName": "",
         "DynamoDBEndpointUrl": "",
     }
     assert defaults.items() >= promised.items()
@@ -123,6 +124,65 @@ def test_cloudformation_waits_longer_than_the_provisioner() -> None:
     assert all(int(t["Properties"]["ServiceTimeout"]) > longest for t in of_type("Custom::DynamoDBTable").values())
     function = TEMPLATE["Resources"]["TableProvisionerFunction"]["Properties"]
     assert int(function["Timeout"]) > int(TEMPLATE["Parameters"]["InlineWaitSeconds"]["MaxValue"])
+
+
+EVENTS = {
+    "ChangesFunction",
+    "ChangesLogGroup",
+    "ChangesRole",
+    "UntoldChangesQueue",
+    "RequestsChanges",
+    "BreakGlassChanges",
+    "SessionsChanges",
+    "UntoldChangesAlarm",
+    "ChangesLateAlarm",
+}
+
+
+def test_without_an_event_bus_nothing_of_the_events_is_there() -> None:
+    assert TEMPLATE["Conditions"]["HasEventBus"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "EventBusName"}, ""]}]}
+    conditions = {
+        name: resource.get("Condition")
+        for name, resource in TEMPLATE["Resources"].items()
+        if any(word in name for word in ("Change", "Untold"))
+    }
+    assert conditions == {name: "HasEventBus" + "AndAlarms" * name.endswith("Alarm") for name in EVENTS}
+    assert TEMPLATE["Outputs"]["ChangesFunctionName"]["Condition"] == "HasEventBus"
+    images = {"Fn::If": ["HasEventBus", {"StreamViewType": "NEW_AND_OLD_IMAGES"}, {"Ref": "AWS::NoValue"}]}
+    assert all(
+        table["Properties"]["StreamSpecification"] == images for table in of_type("Custom::DynamoDBTable").values()
+    )
+
+
+@pytest.mark.parametrize("table", ["Requests", "BreakGlass", "Sessions"])
+def test_each_stream_is_read_from_its_beginning_and_what_cannot_be_sent_goes_to_the_queue(table: str) -> None:
+    mapping = dict(TEMPLATE["Resources"][f"{table}Changes"]["Properties"])
+    del mapping["FilterCriteria"]  # see tests/dynamodb/test_changes.py
+    assert mapping == {
+        "FunctionName": {"Ref": "ChangesFunction"},
+        "EventSourceArn": {"Fn::GetAtt": [f"{table}Table", "StreamArn"]},
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": "100",
+        "BisectBatchOnFunctionError": "true",
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "MaximumRecordAgeInSeconds": str(23 * 3600),
+        "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["UntoldChangesQueue", "Arn"]}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("bus", "taken"),
+    [
+        ("", True),
+        ("default", True),
+        ("security/audit", True),
+        ("a bus", False),
+        ("arn:aws:events:eu-central-1:123456789012:event-bus/security", False),
+    ],
+)
+def test_an_event_bus_is_given_by_its_name(bus: str, taken: bool) -> None:
+    pattern = TEMPLATE["Parameters"]["EventBusName"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, bus)) is taken
 
 
 def watched() -> set[str]:

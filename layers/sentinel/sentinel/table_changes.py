@@ -1,0 +1,92 @@
+"""What the event bus is told when a table was made or changed, could not be, or is no longer as declared.
+
+An event names the table, its owner and the steps, and no value of any setting: a tag or a policy may hold a secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sentinel.bus import Bus, NotTaken
+
+DETAIL_TYPE = "Sentinel Table Change"
+
+What = Literal["created", "updated", "failed", "drift"]
+
+
+class Owner(Struct):
+    """The resource that manages a table: its stack's name or ARN, and its logical id."""
+
+    stack: str
+    logical_id: str
+
+
+class Step(Struct):
+    """A call that was made or, with `failed` and `drift`, would have to be made, and what of the table it is about."""
+
+    action: str
+    target: str
+
+
+class TableChange(Struct, kw_only=True):
+    """What became of a table: the `detail` of an event.
+
+    `drift` is told when a table is no longer as it was last declared. `owner` is null for a table that no stack
+    manages. `error` is given with `failed`: the error's code, such as TABLE_CONFLICT. `change_id` is the same in every
+    delivery of this event.
+    """
+
+    change: What
+    table_name: str
+    owner: Owner | None
+    steps: list[Step]
+    error: str | UnsetType = UNSET
+    change_id: str
+
+
+class _Step(Protocol):
+    @property
+    def action(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+
+
+def tell_table(
+    bus: Bus,
+    change: What,
+    table_name: str,
+    *,
+    arn: str,
+    change_id: str,
+    owner: tuple[str, str] | None = None,
+    steps: Iterable[_Step] = (),
+    error: str = "",
+) -> NotTaken | None:
+    """Sends one event to the bus, once; gives why it was not taken, and raises nothing of AWS's.
+
+    arn: of the table, "" where it was never made. change_id: CloudFormation's request id, or another text that is the
+    same when the event is sent again. owner: the stack and the logical id. error: the code, with `failed`.
+    """
+    detail = TableChange(
+        change=change,
+        table_name=table_name,
+        owner=Owner(*owner) if owner else None,
+        steps=[Step(step.action, step.target) for step in steps],
+        error=error or UNSET,
+        change_id=change_id,
+    )
+    return bus.put(
+        [
+            {
+                "DetailType": DETAIL_TYPE,
+                "Resources": [arn] if arn else [],
+                "Detail": msgspec.json.encode(detail).decode(),
+            }
+        ]
+    )
