@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from provisioning import World, declare
-from sentinel.errors import OperationRefused
+from provisioning import World, declare, index
+from sentinel.errors import InvalidSchema, OperationRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,3 +62,14 @@ def test_a_stripped_label_is_put_back(aws: World) -> None:
     aws.clock.sleep(3600)
     aws.run(declare(DeletionProtectionEnabled=True), declare())
     assert "sentinel:managed-by" in aws.table()["Tags"]
+
+
+def test_replicas_are_refused_with_the_resource_that_has_them(aws: World) -> None:
+    with pytest.raises(InvalidSchema, match="AWS::DynamoDB::GlobalTable"):
+        aws.deploy(declare(Replicas=[{"Region": "eu-west-1"}]))
+
+
+def test_twenty_five_indexes_are_made_where_the_quota_allows_them(aws: World) -> None:
+    aws.tables.most_indexes = 25
+    aws.deploy(declare(*(index(f"gsi-{number}") for number in range(25))))
+    assert len(aws.indexes()) == 25
