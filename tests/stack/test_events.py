@@ -88,7 +88,7 @@ def ask(told: Stack, **more: Any) -> dict[str, Any]:
 
 
 def approve(told: Stack, request: dict[str, Any]) -> dict[str, Any]:
-    event = {"action": "approve", "id": request["id"], "approver": "bob"}
+    event = {"action": "approve", "id": request["id"], "approver": "bob", "updated_at": request["updated_at"]}
     answer: dict[str, Any] = told.invoke("ApprovalsFunction", event)
     return answer
 
