@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Deployment:
-    """A region, a CloudFormation and the function; `lines` is the function's log, `facts` what goes with each line."""
+    """A region, a CloudFormation and the function; `lines` is the function's log, `facts` what goes with each line,
+    `told` what it sent to the event bus."""
 
     def __init__(
         self, *, timing: Timing | None = None, inline: float = 240.0, seconds: float = 900.0, prefix: str = ""
@@ -31,6 +32,7 @@ class Deployment:
         self.switches = Switches(ledger="ledger")
         self.lines: list[str] = []
         self.facts: list[dict[str, Any]] = []
+        self.told: list[dict[str, Any]] = []
         self.stack = self.cloudformation.stack("shop")
 
     def __enter__(self) -> Self:
@@ -51,6 +53,7 @@ class Deployment:
             name_prefix=self.prefix,
             inline_seconds=self.inline,
             clock=clock,
+            tell=lambda change, table, **more: self.told.append({"change": change, "table": table, **more}),
         )
         return CustomResource(resource, rule, log=self.log, send=self.cloudformation.receive)
 

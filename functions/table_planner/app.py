@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import cache
 from typing import Annotated, Any, NamedTuple
 
 import boto3
 import msgspec
 from aws_lambda_powertools import Logger
 from botocore.config import Config
+from sentinel.bus import Bus
 from sentinel.drift import Drift, ManagedTables
 from sentinel.errors import InvalidEvent
 from sentinel.ledger import Ledger, LedgerFailed
@@ -18,6 +20,7 @@ from sentinel.provisioner import TableProvisioner
 from sentinel.schema import Name
 from sentinel.switches import read_switches
 from sentinel.table_api import READ_CONFIG
+from sentinel.table_changes import Step, tell_table
 
 # At DEBUG, botocore logs whole bodies and headers, and with them policies, tags and credentials.
 logging.getLogger("botocore").setLevel(logging.INFO)
@@ -96,7 +99,7 @@ def wire(client: Any, ledger_client: Any, **parts: Any) -> Parts:
 PARTS = wire(client, ledger_client)
 
 
-def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: Any, context: Any) -> dict[str, Any]:
     """`status` gives a table's status or NOT_FOUND, `plan` the steps that a deploy would take, `tables` every managed
     table, `drift` what is different from what was last applied."""
     try:
@@ -109,13 +112,13 @@ def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
             " 'properties'; 'tables'; and 'drift', optionally with 'table_name'.",
         ) from None
     try:
-        answer: dict[str, Any] = msgspec.to_builtins(_answer(request))
+        answer: dict[str, Any] = msgspec.to_builtins(_answer(request, context))
     except LedgerFailed as failed:
         raise failed.error from failed
     return answer
 
 
-def _answer(request: Event) -> Any:
+def _answer(request: Event, context: Any) -> Any:
     match request:
         case Status():
             return {
@@ -142,18 +145,43 @@ def _answer(request: Event) -> Any:
         case FindDrift():
             found = [PARTS.managed.drift_of(request.table_name)] if request.table_name else PARTS.managed.drift()
             if request.report:
-                report(found)
+                report(found, context.aws_request_id)
             return {"tables": found}
 
 
-def report(found: list[Drift]) -> None:
-    """Logs each table that is not as it was last applied, and counts them."""
+def report(found: list[Drift], request_id: str) -> None:
+    """Logs each table that is not as it was last applied, sends it to the event bus, if any, and counts them."""
     from aws_lambda_powertools.metrics import Metrics  # noqa: PLC0415 - only the schedule needs it
 
     drifted = [table for table in found if not table.up_to_date]
     for table in drifted:
         facts = {"table": table.table_name, "owner": msgspec.to_builtins(table.owner)}
         logger.warning(f"{table.table_name} is not as it was last applied", extra={**facts, "drift": table.summary})
+        tell(table, request_id)
     metrics = Metrics()
     metrics.add_metric("DriftedTables", "Count", len(drifted))
     metrics.flush_metrics()
+
+
+@cache
+def event_bus() -> Bus | None:
+    """The bus, its client made when there is something to send; None where there is no bus."""
+    name = os.environ.get("SENTINEL_EVENT_BUS")
+    return Bus(name) if name else None
+
+
+def tell(table: Drift, request_id: str) -> None:
+    """Sends a table's drift to the event bus, where there is one; that it was not taken is only logged."""
+    if not (bus := event_bus()):
+        return
+    failed = tell_table(
+        bus,
+        "drift",
+        table.table_name,
+        arn="",
+        change_id=f"{request_id}-{table.table_name}",
+        owner=(table.owner.stack, table.owner.logical_id),
+        steps=[Step(step["action"], step["target"]) for step in table.steps],
+    )
+    if failed:
+        logger.warning(f"{table.table_name}: its drift was not told", extra={"error": failed.code})

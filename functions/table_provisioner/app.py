@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import boto3
@@ -13,6 +14,7 @@ from custom_resource import CustomResource
 from event import is_poll
 from poll_rule import PollRule, came_by_alias
 from send_answer import put_answer
+from sentinel.bus import Bus
 from sentinel.errors import InvalidEvent, SentinelError
 from sentinel.feature import Goal
 from sentinel.ledger import Ledger, LedgerFailed, resource_of
@@ -21,10 +23,13 @@ from sentinel.properties import read_properties
 from sentinel.provisioner import TableProvisioner
 from sentinel.switches import check_switches, read_switches
 from sentinel.table_api import CLIENT_CONFIG
+from sentinel.table_changes import tell_table
 from table_resource import TableResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sentinel.table_changes import What
 
 
 class Create(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,6 +88,19 @@ def count(name: str) -> None:
     metrics.flush_metrics()
 
 
+@cache
+def event_bus() -> Bus | None:
+    """The bus, its client made when there is something to send; None where there is no bus."""
+    name = os.environ.get("SENTINEL_EVENT_BUS")
+    return Bus(name) if name else None
+
+
+def tell(change: What, table: str, **more: Any) -> None:
+    """Sends what became of a table to the event bus, where there is one; that it was not taken is only logged."""
+    if (bus := event_bus()) and (failed := tell_table(bus, change, table, **more)):
+        logger.warning(f"{table}: {change} was not told", extra={"table": table, "error": failed.code})
+
+
 class Parts(NamedTuple):
     provisioner: TableProvisioner
     ledger: Ledger
@@ -103,7 +121,14 @@ def wire(
     rule = PollRule(events, log)
     inline = float(os.environ.get("SENTINEL_INLINE_WAIT_SECONDS", "240"))
     resource = TableResource(
-        provisioner, ledger, rule, SWITCHES, name_prefix=PREFIX, inline_seconds=inline, clock=provisioner.clock
+        provisioner,
+        ledger,
+        rule,
+        SWITCHES,
+        name_prefix=PREFIX,
+        inline_seconds=inline,
+        clock=provisioner.clock,
+        tell=tell,
     )
     any_host = bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"))
     return Parts(provisioner, ledger, CustomResource(resource, rule, log=log, send=send, any_host=any_host))

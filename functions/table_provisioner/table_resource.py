@@ -66,7 +66,10 @@ class Claimed(NamedTuple):
 
 
 class TableResource:
-    """`switches` is what this application allows; `inline_seconds` is how long a first invocation waits."""
+    """`switches` is what this application allows; `inline_seconds` is how long a first invocation waits.
+
+    `tell` is called as `tell_table` is, without its bus, when a table was made or changed, or could not be.
+    """
 
     def __init__(
         self,
@@ -78,10 +81,12 @@ class TableResource:
         name_prefix: str,
         inline_seconds: float,
         clock: Callable[[], float] = time.time,
+        tell: Callable[..., None] = lambda *_, **__: None,
     ) -> None:
         self._api, self._ledger, self._rule, self._switches = api, ledger, rule, switches
         self._prefix, self._inline = name_prefix, inline_seconds
         self._clock = clock
+        self._tell = tell
 
     # -------------------------------------------------------------- the beginning
 
@@ -116,6 +121,7 @@ class TableResource:
         def answer(status: str, reason: str) -> str:
             if status == "FAILED":
                 self._api.log(reason, level="ERROR", table=table, failed=True)
+                self._tell_failed(reason, table, event["RequestId"], (event["StackId"], event["LogicalResourceId"]))
             attributes = {"TableName": table, "Arn": "", "StreamArn": "", "Status": "EXISTS"}
             return body(event, status, _physical_id(event, table), reason=reason, data=attributes)
 
@@ -287,7 +293,22 @@ class TableResource:
                     f"what is left will not be done: {error}", level="ERROR", table=claimed.hold.request.table
                 )
                 left = False
-        return self._recorded(claimed, answer, left=left, indexes=outcome.indexes)
+        reaction = self._recorded(claimed, answer, left=left, indexes=outcome.indexes)
+        if outcome.status in ("CREATED", "UPDATED"):
+            self._tell(
+                outcome.status.lower(),
+                claimed.hold.request.table,
+                arn=attributes["Arn"],
+                change_id=f"{claimed.hold.request.id}-{outcome.status.lower()}",
+                owner=resource_of(claimed.hold.key),
+                steps=outcome.written,
+            )
+        return reaction
+
+    def _tell_failed(self, reason: str, table: str, request_id: str, owner: tuple[str, str]) -> None:
+        """Only the error's code: its text may quote values."""
+        code = reason.partition(":")[0]
+        self._tell("failed", table, arn="", change_id=f"{request_id}-failed", owner=owner, error=code)
 
     def _goes_on(self, claimed: Claimed, outcome: Outcome) -> Reaction:
         self._put_rule(claimed, "until the table is as declared")
@@ -307,12 +328,14 @@ class TableResource:
         hold = claimed.hold
         if hold.request.left == "sent":
             self._api.log(reason, level="ERROR", table=hold.request.table, detached="FAILED")
+            self._tell_failed(reason, hold.request.table, hold.request.id, resource_of(hold.key))
             return self._finished(claimed)
         if hold.way_back:
             # A rollback that is refused leaves the stack stuck. What could not be restored is for people.
             self._api.log(f"rolled back, but not all: {reason}", level="ERROR", table=hold.request.table, left_out=True)
             return self._recorded(claimed, self._body(claimed, "SUCCESS", data=self._unseen(claimed)))
         self._api.log(reason, level="ERROR", table=hold.request.table, failed=True)
+        self._tell_failed(reason, hold.request.table, hold.request.id, resource_of(hold.key))
         return self._recorded(claimed, self._body(claimed, "FAILED", reason))
 
     def _unseen(self, claimed: Claimed) -> dict[str, str]:

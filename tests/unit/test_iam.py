@@ -230,3 +230,11 @@ def test_the_changes_function_reads_the_three_streams_sends_to_one_bus_and_its_q
     actions = granted | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "sqs:ReceiveMessage"}
     resources = {resource for _, resource in expected} | foreign
     assert {(a, r) for a in actions for r in resources if roles.allows("ChangesRole", a, r)} == expected
+
+
+@pytest.mark.parametrize("role", ["TableProvisionerRole", "TablePlannerRole"])
+def test_provisioner_and_planner_send_events_to_the_bus_where_there_is_one(role: str) -> None:
+    roles = Roles(bus="security")
+    assert roles.allows(role, "events:PutEvents", roles.arn("events", "event-bus/security"))
+    assert not roles.allows(role, "events:PutEvents", roles.arn("events", "event-bus/other"))
+    assert "events:PutEvents" not in Roles().granted(role, "events")

@@ -51,7 +51,7 @@ class Outcome(Struct, frozen=True):
     follows them are left. `put_off`: changes that DynamoDB takes later. `warnings`: what could not be made as declared
     and does not fail this request. `status` is CREATED, UPDATED or EXISTS; `waiting_for` says in words what the run
     was waiting for, `waiting_since` (seconds since the epoch, 0: it was not) since when. `indexes` are the names that
-    the ledger has to remember: there, or declared.
+    the ledger has to remember: there, or declared. `written` are the calls that this run made.
     """
 
     status: str
@@ -65,6 +65,7 @@ class Outcome(Struct, frozen=True):
     waiting_since: float = 0.0
     error: SentinelError | None = None
     indexes: frozenset[str] = frozenset()
+    written: tuple[Step, ...] = ()
 
 
 class Sent:
@@ -496,6 +497,7 @@ class Run:
             detachable=detachable,
             table=table,
             left=tuple(self._sent.left(plan.steps)),
+            written=tuple(self.written),
             put_off=tuple(self._sent.put_off.values()),
             warnings=tuple(self._warned),
             waiting_for=waiting_for,

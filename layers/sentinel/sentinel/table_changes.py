@@ -21,7 +21,7 @@ What = Literal["created", "updated", "failed", "drift"]
 
 
 class Owner(Struct):
-    """The resource that manages a table: its stack's name or ARN, and its logical id."""
+    """The resource that manages a table: its stack's name, and its logical id."""
 
     stack: str
     logical_id: str
@@ -70,13 +70,13 @@ def tell_table(
 ) -> NotTaken | None:
     """Sends one event to the bus, once; gives why it was not taken, and raises nothing of AWS's.
 
-    arn: of the table, "" where it was never made. change_id: CloudFormation's request id, or another text that is the
-    same when the event is sent again. owner: the stack and the logical id. error: the code, with `failed`.
+    arn: of the table, "" where it is not known. change_id: a text that is the same when the event is sent again, and
+    in no other event. owner: the stack, by name or ARN, and the logical id. error: the code, with `failed`.
     """
     detail = TableChange(
         change=change,
         table_name=table_name,
-        owner=Owner(*owner) if owner else None,
+        owner=Owner(_stack_name(owner[0]), owner[1]) if owner else None,
         steps=[Step(step.action, step.target) for step in steps],
         error=error or UNSET,
         change_id=change_id,
@@ -90,3 +90,7 @@ def tell_table(
             }
         ]
     )
+
+
+def _stack_name(stack: str) -> str:
+    return stack.split("/")[1] if stack.startswith("arn:") else stack
