@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from provisioning import World, declare, index
-from sentinel.errors import InvalidSchema, OperationRefused
+from sentinel.errors import InvalidSchema, OperationRefused, TableConflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,3 +73,53 @@ def test_twenty_five_indexes_are_made_where_the_quota_allows_them(aws: World) ->
     aws.tables.most_indexes = 25
     aws.deploy(declare(*(index(f"gsi-{number}") for number in range(25))))
     assert len(aws.indexes()) == 25
+
+
+def test_plans_of_a_dozen_tables_in_a_row_are_not_refused_for_their_reads(aws: World) -> None:
+    names = [f"orders-{number}" for number in range(12)]
+    for name in names:
+        aws.deploy(declare(TableName=name))
+    aws.clock.sleep(3600)
+    aws.limited = True
+    assert all(aws.plan(declare(TableName=name), declare(TableName=name)).up_to_date for name in names)
+    assert "ThrottlingException" in {call.error for call in aws.journal}
+
+
+def test_a_deploy_of_many_steps_reads_a_setting_no_more_often_than_the_service_allows(aws: World) -> None:
+    aws.deploy(declare())
+    aws.clock.sleep(3600)
+    aws.limited, begun = True, len(aws.journal)
+    changed = declare(
+        index("gsi-a"),
+        index("gsi-b"),
+        DeletionProtectionEnabled=True,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        StreamSpecification={"StreamViewType": "NEW_IMAGE"},
+        TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True},
+    )
+    assert aws.run(changed, declare()).done
+    assert {call.error for call in aws.journal[begun:]} == {""}
+
+
+def test_an_archived_table_is_told_at_once_by_plan_and_deploy(aws: World) -> None:
+    aws.deploy(declare())
+    aws.tables.set_status("orders", "ARCHIVED")
+    changed, began = declare(DeletionProtectionEnabled=True), aws.clock()
+    assert "orders is ARCHIVED" in aws.plan(changed, declare()).summary
+    with pytest.raises(TableConflict, match="orders is ARCHIVED"):
+        aws.run(changed, declare())
+    assert aws.clock() - began < 5
+
+
+def test_a_table_without_its_key_takes_what_the_service_takes(aws: World) -> None:
+    key = aws.keys.make()
+    encrypted = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key.arn}
+    before = declare(SSESpecification=encrypted)
+    aws.deploy(before)
+    aws.clock.sleep(3600)
+    aws.set_key_state(key, "Disabled")
+    aws.clock.sleep(2 * 3600)
+    assert aws.table()["Table"]["TableStatus"] == "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+    after = declare(SSESpecification=encrypted, DeletionProtectionEnabled=True)
+    assert aws.run(after, before).done
+    assert aws.table()["Table"]["DeletionProtectionEnabled"]

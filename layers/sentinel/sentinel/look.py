@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from sentinel.errors import SentinelError
+from sentinel.errors import SentinelError, Throttled
 from sentinel.feature import NOT_SHOWN, Hidden
 from sentinel.features import FEATURES
 from sentinel.features.tags import read_tags, tags_in
@@ -22,11 +22,17 @@ if TYPE_CHECKING:
     from sentinel.table_api import TableApi
 
 
-class Look:
-    """The looks of one run, through `api`."""
+# A throttled read of a setting is possible again after this pause: measured for DescribeTimeToLive.
+THROTTLED_PAUSE = 2.0
 
-    def __init__(self, api: TableApi) -> None:
+
+class Look:
+    """The looks of one run, through `api`. `patience`: for how many seconds a read that is throttled is tried again; a
+    run has none, since it looks again anyway."""
+
+    def __init__(self, api: TableApi, *, patience: float = 0.0) -> None:
         self._api = api
+        self._give_up = api.clock() + patience
         self._known: dict[str, tuple[str, Any]] = {}  # feature and answer, by read
 
     def forget(self, feature: str = "") -> None:
@@ -92,9 +98,18 @@ class Look:
             raise
 
     def _pages(self, read: Read, table: str) -> dict[str, Any]:
-        answer = self._api.call(read.operation, table, **read.params)
+        answer = self._read(read.operation, table, **read.params)
         while answer.get("NextToken"):
-            more = self._api.call(read.operation, table, **read.params, NextToken=answer["NextToken"])
+            more = self._read(read.operation, table, **read.params, NextToken=answer["NextToken"])
             lists = {key: [*value, *more.get(key, ())] for key, value in answer.items() if isinstance(value, list)}
             answer = {**answer, **lists, "NextToken": more.get("NextToken")}
         return answer
+
+    def _read(self, operation: str, table: str, **params: Any) -> dict[str, Any]:
+        while True:
+            try:
+                return self._api.call(operation, table, **params)
+            except Throttled:
+                if self._api.clock() + THROTTLED_PAUSE > self._give_up:
+                    raise
+            self._api.sleep(THROTTLED_PAUSE)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sentinel.run import Outcome
 
 # Five minutes in all, unless said otherwise (the contract).
+# Seconds for which a plan waits for a throttled read; the planner's function has 30 s.
+PLAN_PATIENCE = 15.0
 CREATE_SECONDS = 300.0
 
 
@@ -87,7 +89,7 @@ class TableProvisioner(TableApi):
     ) -> ProvisionPlan:
         """`plan` for a goal; `name` is what the ledger knows of the table, `assumes` is passed on to the reader."""
         schema = goal.schema
-        table = Look(self).at(goal)
+        table = Look(self, patience=PLAN_PATIENCE).at(goal)
         if table and table.status == "DELETING":
             assumes += (f"{schema.table_name} is being deleted; it is waited for and made anew",)
             table = None
