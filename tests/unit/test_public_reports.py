@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from provisioning import World, declare, index
 from sentinel.errors import InvalidSchema, OperationRefused, TableConflict
+from sentinel.properties import read_properties
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,3 +124,11 @@ def test_a_table_without_its_key_takes_what_the_service_takes(aws: World) -> Non
     after = declare(SSESpecification=encrypted, DeletionProtectionEnabled=True)
     assert aws.run(after, before).done
     assert aws.table()["Table"]["DeletionProtectionEnabled"]
+
+
+@pytest.mark.parametrize("levels", [100, 900, 3_000, 30_000])
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+def test_a_policy_that_is_nested_without_end_is_refused_by_its_name(levels: int, opened: str, closed: str) -> None:
+    text = f'{{"Statement": {opened * levels}""{closed * levels}}}'
+    with pytest.raises(InvalidSchema, match=r"ResourcePolicy\.PolicyDocument: .* levels deep"):
+        read_properties(declare(ResourcePolicy={"PolicyDocument": text}))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sentinel.table import Table
 
 MAX_BYTES = 20 * 1024
+MAX_DEPTH = 32
 NO_POLICY = ""
 ROOT_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):root")
 
@@ -34,9 +35,26 @@ class ResourcePolicy(Struct, frozen=True, rename="pascal", forbid_unknown_fields
         document = self.policy_document
         try:
             document = json.loads(document) if isinstance(document, str) else document
-        except ValueError:
+        except (ValueError, RecursionError):
+            return ""
+        if _too_deep(document):
             return ""
         return json.dumps(document, separators=(",", ":")) if isinstance(document, dict) else ""
+
+
+def _too_deep(document: object) -> bool:
+    """Whether it is nested more deeply than any policy (about seven levels), so that nothing has to read it."""
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class PolicyFeature(Feature[str, str]):
@@ -57,7 +75,7 @@ class PolicyFeature(Feature[str, str]):
         policy = self.given(schema)
         place = f"{self.property}.PolicyDocument"
         if policy and not policy.text:
-            yield f"{place}: an object, or text that holds one as JSON, is expected"
+            yield f"{place}: an object, or text that holds one as JSON, is expected, at most {MAX_DEPTH} levels deep"
         elif policy and len(policy.text.encode()) > MAX_BYTES:
             yield f"{place}: {len(policy.text.encode())} bytes are more than {MAX_BYTES}"
 
