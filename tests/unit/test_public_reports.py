@@ -132,3 +132,26 @@ def test_a_policy_that_is_nested_without_end_is_refused_by_its_name(levels: int,
     text = f'{{"Statement": {opened * levels}""{closed * levels}}}'
     with pytest.raises(InvalidSchema, match=r"ResourcePolicy\.PolicyDocument: .* levels deep"):
         read_properties(declare(ResourcePolicy={"PolicyDocument": text}))
+
+
+def theirs(aws: World, **tags: str) -> None:
+    """A table that somebody else made, with tags."""
+    plain = {name: value for name, value in declare().items() if name != "Tags"}
+    aws.somebody().create_table(**plain)
+    aws.clock.sleep(3600)
+    table = aws.tables.tables["orders"]
+    table.tags = table.tags_shown = tags  # CloudFormation's own tags cannot be set by a call
+
+
+def test_a_plan_says_when_a_table_has_no_room_for_another_tag(aws: World) -> None:
+    theirs(aws, **{f"k{number}": "" for number in range(49)})
+    assert not [text for text in aws.plan(declare()).assumes if "tags" in text], "the label is the fiftieth"
+    more = declare(Tags=[{"Key": "team", "Value": "a"}])
+    assert "that the account's quota allows 51 tags on a table; by default it is 50" in aws.plan(more).assumes
+
+
+def test_a_plan_says_when_another_cloudformation_stack_made_the_table(aws: World) -> None:
+    theirs(aws, **{"aws:cloudformation:stack-name": "till", "aws:cloudformation:logical-id": "Orders"})
+    assert [text for text in aws.plan(declare()).assumes if text.startswith("that stack till has given the table up")]
+    aws.deploy(declare())
+    assert "sentinel:managed-by" in aws.table()["Tags"]

@@ -34,6 +34,26 @@ def describe_mark(mark: str) -> str:
     return f"stack {stack.split('/')[0]}, resource {logical_id}" if stack else f"resource {mark}"
 
 
+# What a table takes by default; a service quota. Those that begin with `aws:` do not count.
+MAX_TAGS = 50
+
+
+def warnings_of_tags(table: Table, stack: str, added: set[str]) -> list[str]:
+    """What the tags of a table say that a plan should: another CloudFormation stack made it (`stack` is the name of the
+    one that deploys), or there is no room for the keys that are `added`."""
+    tags, warnings = tags_of(table), []
+    other = tags.get("aws:cloudformation:stack-name", "")
+    if other and other != stack:
+        warnings.append(
+            f"that stack {other} has given the table up: its tags say that it made the table, and deleting that stack"
+            " may delete the table"
+        )
+    counted = {key for key in tags if not key.startswith("aws:")} | added
+    if len(counted) > MAX_TAGS and added - tags.keys():
+        warnings.append(f"that the account's quota allows {len(counted)} tags on a table; by default it is {MAX_TAGS}")
+    return warnings
+
+
 def tags_of(table: Table) -> dict[str, str]:
     """The table's tags; none where they cannot be read."""
     return {} if isinstance(table.tags, Hidden) else table.tags

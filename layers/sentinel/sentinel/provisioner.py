@@ -10,7 +10,7 @@ from sentinel.build_times import build_times, builds_of
 from sentinel.errors import SentinelError, TableNotReady
 from sentinel.feature import Goal
 from sentinel.look import Look
-from sentinel.ownership import describe_mark, identify, label_of
+from sentinel.ownership import MANAGED_BY, describe_mark, identify, label_of, warnings_of_tags
 from sentinel.plan import make_plan
 from sentinel.run import Run
 from sentinel.schema import TableSchema
@@ -101,6 +101,10 @@ class TableProvisioner(TableApi):
             assumes += (f"that the deploy is that of {describe_mark(label_of(table))}, which manages the table",)
         if table and table.busy:
             assumes += (f"{table.busy}; that is waited for first",)
+        if table:
+            added = {tag.key for tag in schema.tags} | ({MANAGED_BY} if goal.label else set())
+            stack = goal.label.partition("/")[0]
+            assumes += tuple(warnings_of_tags(table, stack, added))
         if table and (times := build_times(builds_of(plan.steps), detached=goal.detached)):
             assumes += (times,)
         lines = [step.summary for step in plan.steps] + [
