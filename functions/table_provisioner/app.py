@@ -32,12 +32,19 @@ if TYPE_CHECKING:
     from sentinel.table_changes import What
 
 
+class Terraform(msgspec.Struct):
+    """What Terraform's `aws_lambda_invocation` adds with `lifecycle_scope = "CRUD"`; the rest of it is not read."""
+
+    action: Literal["create", "update", "delete"]
+
+
 class Create(msgspec.Struct, forbid_unknown_fields=True):
-    """`{"action": "create", "properties": {…}}`"""
+    """`{"action": "create", "properties": {…}}`; with `tf`, where Terraform destroys its invocation, the table stays."""
 
     # A field, not msgspec's tag: where a type stands alone, an event without its tag would pass.
     action: Literal["create"]
     properties: dict[str, Any]
+    tf: Terraform | None = None
 
 
 Event = Create
@@ -148,10 +155,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
         PARTS.resource(event, context)
         return None
     logger.set_correlation_id(context.aws_request_id)
-    properties = _create(event).properties
+    request = _create(event)
+    properties = request.properties
     declaration = read_properties(properties, name_prefix=PREFIX)
     table = declaration.schema.table_name
     check_switches(properties, table, SWITCHES)
+    if request.tf and request.tf.action == "delete":
+        logger.info(f"{table} stays: Terraform destroys its invocation, and a direct invocation deletes nothing")
+        return {"table_name": table, "status": "EXISTS", "arn": "", "error": None}
     PARTS.ledger.until = 0.0  # a fault of the ledger is raised at once: whoever invokes this can try again
     try:
         owner = PARTS.ledger.read_table(table)

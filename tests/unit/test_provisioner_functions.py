@@ -89,6 +89,24 @@ def test_create_makes_a_table_and_says_exists_the_second_time(provisioner: Funct
     assert provisioner({"action": "create", "properties": TABLE})["status"] == "UPDATED"
 
 
+def test_terraforms_invocation_makes_the_table_and_never_makes_it_anew_when_it_is_destroyed(
+    provisioner: Function, aws: Any
+) -> None:
+    """aws_lambda_invocation with lifecycle_scope = "CRUD" sends its input with a key `tf`."""
+
+    def invocation(action: str, former: Any = None) -> Any:
+        tf = {"action": action, "prev_input": former}
+        return provisioner({"action": "create", "properties": TABLE, "tf": tf})
+
+    assert invocation("create")["status"] == "CREATED"
+    assert invocation("update", {"action": "create"})["status"] == "EXISTS"
+    aws.delete_table(TableName=TABLE["TableName"])
+    assert invocation("delete")["status"] == "EXISTS"
+    assert TABLE["TableName"] not in aws.list_tables()["TableNames"]
+    with pytest.raises(InvalidEvent):
+        invocation("destroy")
+
+
 def test_a_table_of_another_key_is_failed_with_its_arn_and_counted(
     provisioner: Function, capsys: pytest.CaptureFixture[str]
 ) -> None:
