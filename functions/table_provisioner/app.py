@@ -39,7 +39,7 @@ class Terraform(msgspec.Struct):
 
 
 class Create(msgspec.Struct, forbid_unknown_fields=True):
-    """`{"action": "create", "properties": {…}}`; with `tf`, where Terraform destroys its invocation, the table stays."""
+    """`{"action": "create", "properties": {…}}`; with a `tf` that says delete, the table stays as it is."""
 
     # A field, not msgspec's tag: where a type stands alone, an event without its tag would pass.
     action: Literal["create"]
