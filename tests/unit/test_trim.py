@@ -98,7 +98,8 @@ def test_the_services_that_the_code_names_are_there() -> None:
 def test_each_function_starts_with_nothing_but_the_layers(layer: Path, function: str) -> None:
     path = [ROOT / "functions" / function, ROOT / "layers" / "sentinel", layer]
     env = {"PYTHONPATH": os.pathsep.join(map(str, path)), "AWS_REGION": "us-east-1", "SENTINEL_TABLE": "sentinel-x"}
-    env |= {"SENTINEL_LEDGER": "sentinel-ledger"}
+    env |= {"SENTINEL_LEDGER": "sentinel-ledger", "SENTINEL_EVENT_BUS": "default"}
+    env |= {f"SENTINEL_{records}_TABLE": "sentinel-x" for records in ("REQUESTS", "BREAKGLASS", "SESSIONS")}
     env |= {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_METRICS_NAMESPACE": "Sentinel"}
     # -S: without this environment's own packages.
     code = "import app, boto3; assert callable(app.handler); print(boto3.__file__)"
