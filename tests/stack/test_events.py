@@ -7,8 +7,11 @@ delivered is put there by the test, and the objects are read one after another.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import time
+import zipfile
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,6 +152,77 @@ def test_a_mail_says_that_a_request_waits_and_that_the_glass_is_broken(ministack
         ]
     finally:
         delete_stack(ministack, "events-mail")
+
+
+# The engine's Step Functions cannot call Scheduler: a function of this test does so in its place, and fails as it does.
+SCHEDULER = """
+import boto3
+
+def handler(event, context):
+    return boto3.client("scheduler").create_schedule(**event)["ScheduleArn"]
+"""
+
+
+def with_scheduler(engine: MiniStack, machine: str) -> None:
+    """Has the deployed state machine call Scheduler through a function; everything else of it stays as it is."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("index.py", SCHEDULER)
+    function = engine.client("lambda").create_function(
+        FunctionName="scheduler",
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role="arn:aws:iam::123456789012:role/scheduler",
+        Code={"ZipFile": archive.getvalue()},
+    )["FunctionArn"]
+    states = engine.client("stepfunctions")
+    definition: str = states.describe_state_machine(stateMachineArn=machine)["definition"]
+    for ours, engines in (
+        ("arn:aws:states:::aws-sdk:scheduler:createSchedule", function),
+        ("Scheduler.ConflictException", "Runtime.HandlerError"),
+    ):
+        assert definition.count(ours) == 1
+        definition = definition.replace(ours, engines)
+    states.update_state_machine(stateMachineArn=machine, definition=definition)
+
+
+def test_access_is_given_once_after_its_end_is_scheduled_and_ends(ministack: MiniStack, told: Stack) -> None:
+    stack = example(ministack, "events-access")
+    states = ministack.client("stepfunctions")
+
+    def executions(machine: str) -> list[dict[str, Any]]:
+        """Those that are done, the oldest first."""
+        arns = states.list_executions(stateMachineArn=stack.outputs[machine])["executions"]
+        found = [states.describe_execution(executionArn=each["executionArn"]) for each in arns]
+        return sorted((each for each in found if each["status"] != "RUNNING"), key=lambda each: each["startDate"])
+
+    def steps(execution: dict[str, Any]) -> list[str]:
+        history = states.get_execution_history(executionArn=execution["executionArn"])["events"]
+        return [e["stateEnteredEventDetails"]["name"] for e in history if "stateEnteredEventDetails" in e]
+
+    def deliver_again(event: str) -> list[str]:
+        before = len(executions("Grant"))
+        execution = states.start_execution(stateMachineArn=stack.outputs["Grant"], input=event)
+        until(lambda: len(executions("Grant")) > before)
+        return steps(execution)
+
+    try:
+        with_scheduler(ministack, stack.outputs["Grant"])
+        request = ask(told, duration_seconds=20)
+        approved = approve(told, request)
+        [granted] = until(lambda: executions("Grant"))
+        assert granted["status"] == "SUCCEEDED", granted.get("cause")
+        assert steps(granted) == ["IsItStillTime", "ScheduleTheEnd", "GiveAccess"]
+        event = granted["input"]
+        assert deliver_again(event) == ["IsItStillTime", "ScheduleTheEnd", "NothingToDo"]
+        assert executions("End") == []
+        [ended] = until(lambda: executions("End"))
+        assert json.loads(ended["input"]) == json.loads(event)["detail"]["record"]
+        assert ended["startDate"].isoformat()[:19] >= approved["access_until"][:19]
+        until(lambda: datetime.now(UTC).isoformat() > approved["access_until"])
+        assert deliver_again(event) == ["IsItStillTime", "NothingToDo"]
+    finally:
+        delete_stack(ministack, "events-access")
 
 
 def test_the_history_is_in_the_bucket(ministack: MiniStack, told: Stack, everything: Inbox) -> None:
