@@ -6,6 +6,7 @@ where it is stopped or killed.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -94,7 +95,8 @@ def show_all(engine: MiniStack) -> None:
     with step("sam build"):
         template = build(engine.folder / "built")
     with step("sam deploy"):
-        sentinel = deploy(engine, template, "sentinel")
+        sentinel = deploy(engine, template, "sentinel", EventBusName="default")
+    told = listen(engine)
     show_tables(engine, sentinel)
 
     chapter("A request and its approval")
@@ -109,11 +111,57 @@ def show_all(engine: MiniStack) -> None:
     chapter("A table of another stack")
     show_other_stack(engine, sentinel)
 
+    chapter("What the event bus was told")
+    show_told(engine, told)
+
     chapter("Everything removed")
     remove(engine, "orders", "sentinel")
     console.print()
     console.print("Next: [bold]make deploy[/] does the same in the account of your AWS credentials.")
     console.print()
+
+
+def listen(engine: MiniStack) -> str:
+    """The URL of a queue that a rule for all events of the application writes to."""
+    sqs, events = engine.client("sqs"), engine.client("events")
+    url: str = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="told", EventPattern='{"source": ["sentinel"]}')
+    events.put_targets(Rule="told", Targets=[{"Id": "queue", "Arn": arn}])
+    return url
+
+
+def show_told(engine: MiniStack, queue: str) -> None:
+    """What came to the queue, each change once, in the order of the story."""
+    sqs = engine.client("sqs")
+    came: dict[str, dict[str, Any]] = {}
+    while True:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=3).get("Messages", [])
+        if not messages:
+            break
+        for message in messages:
+            event = json.loads(message["Body"])
+            came[event["detail"]["change_id"]] = event
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    for event in sorted(came.values(), key=moment):
+        detail = event["detail"]
+        what = event["detail-type"].removeprefix("Sentinel ").removesuffix(" Change").lower()
+        if record := detail.get("record"):
+            who = record.get("requester") or record.get("invoker") or record.get("user")
+            statuses = f"{detail['former_status'] or detail['change']} → {detail['status'] or detail['change']}"
+            said(f"{what} of {who}", f"{record['profile']}: {statuses}")
+        else:
+            said(f"{what} {detail['table_name']}", detail["change"])
+    events = engine.client("events")
+    events.remove_targets(Rule="told", Ids=["queue"])
+    events.delete_rule(Name="told")
+    sqs.delete_queue(QueueUrl=queue)
+
+
+def moment(event: dict[str, Any]) -> tuple[str, str]:
+    """When a record was written, or a table's event was sent."""
+    record = event["detail"].get("record")
+    return (record["updated_at"] if record else event["time"], event["id"])
 
 
 def show_tables(engine: MiniStack, sentinel: Stack) -> None:

@@ -25,6 +25,15 @@ CALLER = {
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
 
+# What the event bus was told, in the order of the story.
+TOLD = (
+    "production-read: created → pending",
+    "production-read: pending → approved",
+    "production-admin: created → active",
+    "production-admin: active → closed",
+    "production-read: active → revoked",
+)
+
 
 @pytest.fixture
 def caller(tmp_path: Path) -> dict[str, str]:
@@ -68,8 +77,16 @@ def test_the_demo_shows_the_whole_application_and_leaves_nothing(caller: dict[st
     printed, errors = process.communicate()
     assert process.returncode == 0, printed + errors
     assert printed.count("ACTIVE") == 4  # three tables, and the other stack's
-    for shown in ("SELF_APPROVAL: ", "approved by bob", "+ by-warehouse", "3 requests counted", "left over: nothing"):
+    for shown in (
+        "SELF_APPROVAL: ",
+        "approved by bob",
+        "+ by-warehouse",
+        "3 requests counted",
+        *TOLD,
+        "left over: nothing",
+    ):
         assert shown in printed
+    assert sorted(TOLD, key=printed.index) == list(TOLD)
     assert "\x1b" not in printed
     picture = (ROOT / "docs" / "demo.svg").read_text().replace("&#160;", " ")
     recorded = html.unescape(re.sub(r"<[^>]*>", "", picture))
