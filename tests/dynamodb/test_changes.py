@@ -274,7 +274,7 @@ class Unreliable:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_whatever_fails_all_is_told_and_each_record_in_its_order(
+def test_whatever_fails_all_is_told_and_none_is_lost(
     lived: Table, changes_function: Callable[..., Any], seed: int
 ) -> None:
     """Under Lambda's rule for partial failures: everything from the lowest one that failed comes again."""
