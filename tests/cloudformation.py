@@ -201,6 +201,27 @@ class CloudFormation:
         may_change_id: bool = False,
     ) -> Request:
         """Sends a request and lets time pass until it is answered, or for as long as CloudFormation waits."""
+        request = self.post(
+            kind, stack_id, logical_id, properties, old=old, physical_id=physical_id, may_change_id=may_change_id
+        )
+        self.aws.clock.run(until=request.deadline, done=lambda: bool(request.answers))
+        if not request.answers:
+            self.violations.append(f"{request}: no answer in {request.deadline - request.sent_at:.0f} s")
+        self.check()
+        return request
+
+    def post(
+        self,
+        kind: str,
+        stack_id: str,
+        logical_id: str,
+        properties: dict[str, Any],
+        *,
+        old: dict[str, Any] | None = None,
+        physical_id: str = "",
+        may_change_id: bool = False,
+    ) -> Request:
+        """Sends a request and does not wait for its answer, as where a deploy is cancelled."""
         self.check()
         request_id, signature = str(uuid.uuid4()), uuid.uuid4().hex
         path = quote(f"{stack_id}|{logical_id}|{request_id}", safe="")
@@ -227,10 +248,6 @@ class CloudFormation:
         for number in range(self.deliveries):
             request.deliveries += 1
             self._invoke(event, delay=number * self.apart)
-        self.aws.clock.run(until=request.deadline, done=lambda: bool(request.answers))
-        if not request.answers:
-            self.violations.append(f"{request}: no answer in {longest:.0f} s")
-        self.check()
         return request
 
     def check(self) -> None:

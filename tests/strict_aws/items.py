@@ -86,5 +86,5 @@ class ItemModel:
             return item is None
         name, _, value = condition.partition(" = ")
         name = write.get("ExpressionAttributeNames", {}).get(name, name)
-        assert name in ("etag", "token"), f"no condition of the ledger: {condition}"
+        assert name == "etag", f"no condition of the ledger: {condition}"
         return item is not None and item.get(name) == write["ExpressionAttributeValues"][value]

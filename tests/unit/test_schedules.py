@@ -64,7 +64,7 @@ def without_condition(operation: str, condition: str) -> Callable[[Region, Call]
 @pytest.mark.parametrize(
     ("operation", "condition"),
     [
-        ("PutItem", "#token = :token"),  # the fence before each write to a table
+        ("PutItem", "etag = :etag"),  # the fence before each write to a table
         ("TransactWriteItems", "etag = :etag"),  # what was read is still so
     ],
 )

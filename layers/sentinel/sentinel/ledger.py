@@ -438,7 +438,7 @@ class Hold:
         knew_resource: bool,
     ) -> None:
         self._ledger, self._clock = ledger, ledger.clock
-        self.key, self.request, self.name = key, request, name
+        self.key, self.request, self.name, self._resource = key, request, name, resource
         self.knew_table, self.knew_resource = knew_table, knew_resource
         self.begins = name.busy_until + CLOCKS_DIFFER if name.busy_until else 0.0
         self.way_back = request.type == "Update" and _is_way_back(resource, request.digest)
@@ -482,22 +482,39 @@ class Hold:
             name.created, name.table_id, name.built, name.rebuilt = self.request.id, "", [], []
         name.rebuilt = sorted({*name.rebuilt, *rebuilds})
         name.built = sorted({*name.built, *builds} - set(name.rebuilt))
-        condition = {
-            "ConditionExpression": "#token = :token",
-            "ExpressionAttributeNames": {"#token": "token"},  # a reserved word
-            "ExpressionAttributeValues": {":token": {"S": self.name.token}},
-        }
         began = float("-inf")
         while self._clock() - began > FENCE_SECONDS:  # a ledger that was slow: the call would come later than announced
             began = self._clock()
             name.busy_until = began + CALL_SECONDS
-            item = to_item(_table_key(self.request.table), name)
-            try:
-                self._ledger.call("PutItem", TableName=self._ledger.name, Item=item, **condition)
-            except _ConditionLost:
-                raise self._lost() from None
-            name.etag = item["etag"]["S"]
+            self._put_name(name)
         self.name, self.wrote = name, True
+
+    def _put_name(self, name: TableName) -> None:
+        """Writes the name's item, on condition that it is as this worker wrote it last.
+
+        The token alone would not do: a fence whose answer was lost, and that takes effect late, would pass it and
+        overwrite a later one.
+        """
+        key = _table_key(self.request.table)
+        while True:
+            item = to_item(key, name)
+            try:
+                self._ledger.call(
+                    "PutItem",
+                    TableName=self._ledger.name,
+                    Item=item,
+                    ConditionExpression="etag = :etag",
+                    ExpressionAttributeValues={":etag": {"S": name.etag}},
+                )
+            except _ConditionLost:
+                found = self._ledger.read_table(self.request.table)
+                if found is None or found.token != self.name.token:
+                    raise self._lost() from None
+                name.etag = found.etag
+                if found.etag != item["etag"]["S"]:
+                    continue  # an earlier fence of ours, whose answer was lost
+            name.etag = item["etag"]["S"]
+            return
 
     def created(self, table_id: str) -> None:
         """CreateTable has answered: the table's identity. It is written with the next fence or the answer."""
@@ -517,15 +534,17 @@ class Hold:
         # Never while a call may still take effect, one of ours or of a former holder.
         if (wait := max(self._unsure_until, self.begins) - self._clock()) > 0:
             self._ledger.sleep(wait)
+        # At first the items are taken to be as this worker left them: the conditions tell if they are not.
+        resource: Resource | None = self._resource
+        found: TableName | None = self.name if self.name.token else None
         while True:
-            resource, found = self._ledger._read(self.key, self.request.table)
             mine = _in_hand(resource, self.request.id)
             if resource is None or mine is None:
                 raise self._lost()
             if mine.answer:
                 return mine.answer
             holds = found is not None and found.token == self.name.token and found.owner == self.key
-            if not holds and self.name.token and (found is None or found.owner == self.key):
+            if not holds and self.name.token:
                 raise self._lost()
             new, name = copy.deepcopy(resource), copy.deepcopy(self.name)
             request = _in_hand(new, self.request.id)
@@ -545,6 +564,7 @@ class Hold:
             if self._ledger._write(*writes):
                 self.name, self.request = name, request
                 return answer
+            resource, found = self._ledger._read(self.key, self.request.table)
 
     def _conclude(self, new: Resource, request: Request, answer: str, status: str, *, left: bool, wrote: bool) -> None:
         """What an answer changes in the resource's item."""
@@ -595,6 +615,7 @@ class Hold:
         if found is None:
             return Fenced("handed on" if mine.answer else "missing")
         if found.owner != self.key and not mine.answer:
+            self.name.token = ""  # what is left is to answer
             return Fenced("taken")
         return Fenced("handed on")
 

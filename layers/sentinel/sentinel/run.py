@@ -284,7 +284,7 @@ class Run:
         self._doubt = Doubt(api.clock, was_there=resumed, changed_at=changed_at, waiting=waiting)
         self._progress = Progress(api, waiting)
         self._waits_until = waits_until
-        self._found, self._known_goal = Identity(), goal
+        self._found, self._known_goal, self._adopts = Identity(), goal, False
         self._created = False
         self._warned: dict[str, None] = {}
         self.written: list[Step] = []
@@ -364,7 +364,9 @@ class Run:
         )
         if found.unsure:
             return goal, "the label of a table this young may not show yet"
-        goal = structs.replace(goal, known=found.known, built=found.built, adopts=not found.known)
+        # For the whole run: the label's write may be refused for a moment, and an old look may show the one that went.
+        self._adopts = self._adopts or not found.known
+        goal = structs.replace(goal, known=found.known, built=found.built, adopts=self._adopts)
         if stale := self._doubt.stale(goal, table):
             return goal, stale
         self._found, self._known_goal = found, goal
