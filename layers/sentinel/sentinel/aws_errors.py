@@ -397,6 +397,27 @@ KMS_RULES: tuple[Rule, ...] = (
     ANYTHING_ELSE,
 )
 
+SCALING_RULES: tuple[Rule, ...] = (
+    Rule(
+        ACCESS_DENIED,
+        "",
+        Verdict.DENIED,
+        AccessDenied,
+        "Allow the function's role application-autoscaling:DescribeScalableTargets: its own policy does, a permissions"
+        " boundary or an organization's policy must not forbid it.",
+    ),
+    BAD_CREDENTIALS,
+    Rule(THROTTLING, "", Verdict.RETRY, Throttled, "Application Auto Scaling takes only so many calls a second."),
+    Rule(
+        f"ConcurrentUpdateException|InternalServiceException|{SERVER_FAULT}",
+        "",
+        Verdict.RETRY,
+        ServiceUnavailable,
+        "Application Auto Scaling failed on its side; deploy again in a moment.",
+    ),
+    ANYTHING_ELSE,
+)
+
 
 # The calls that read or write items; whoever makes them cannot deploy anything.
 ITEM_OPERATIONS = {
@@ -423,6 +444,11 @@ class Service(NamedTuple):
 
 # By the prefix of IAM's actions.
 SERVICES = {
+    "application-autoscaling": Service(
+        "Application Auto Scaling",
+        SCALING_RULES,
+        "(a VPC needs Application Auto Scaling's interface endpoint) and the region",
+    ),
     "dynamodb": Service(
         "DynamoDB", RULES, "(a VPC needs DynamoDB's gateway endpoint), the region and DynamoDBEndpointUrl"
     ),
