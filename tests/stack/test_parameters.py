@@ -26,7 +26,7 @@ MAKE = ({"kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"
 # What each role may do with the key, and on which condition.
 KEY_USES = {
     "TableProvisionerFunction": [DESCRIBE, MAKE],
-    "TablePlannerFunction": [DESCRIBE],
+    "TablePlannerFunction": [DESCRIBE, DECRYPT],  # the ledger
     **{function: [DECRYPT] for function in FUNCTIONS[2:]},
 }
 

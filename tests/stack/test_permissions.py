@@ -44,9 +44,20 @@ RULES = [
     "events:RemoveTargets",
 ]
 
-REQUESTS, BREAK_GLASS, SESSIONS, ORDERS, FOREIGN = (
+MAKES_RULES = [name for name in RULES if name not in ("events:DescribeRule", "events:ListTargetsByRule")]
+# It lies inside the prefix; what would change it as a table is denied, and so is all of policies and Kinesis.
+LOOKS_AT_LEDGER = [name for name in READS if "ResourcePolicy" not in name and "Kinesis" not in name]
+
+REQUESTS, BREAK_GLASS, SESSIONS, ORDERS, FOREIGN, LEDGER = (
     f"arn:aws:dynamodb:us-east-1:123456789012:table/{name}"
-    for name in ("sentinel-requests", "sentinel-breakglass", "sentinel-sessions", "sentinel-orders", "payroll")
+    for name in (
+        "sentinel-requests",
+        "sentinel-breakglass",
+        "sentinel-sessions",
+        "sentinel-orders",
+        "payroll",
+        "sentinel-ledger",
+    )
 )
 POLL_RULE = "arn:aws:events:us-east-1:123456789012:rule/sentinel-poll-0123"
 FOREIGN_RULE = "arn:aws:events:us-east-1:123456789012:rule/nightly"
@@ -54,8 +65,14 @@ FOREIGN_RULE = "arn:aws:events:us-east-1:123456789012:rule/nightly"
 # Function, actions, resource. What is not here is refused, among all actions and resources above.
 ALLOWED = [
     ("TableProvisionerFunction", READS + WRITES, [REQUESTS, BREAK_GLASS, SESSIONS, ORDERS]),
-    ("TableProvisionerFunction", RULES, [POLL_RULE]),
-    ("TablePlannerFunction", READS, [REQUESTS, BREAK_GLASS, SESSIONS, ORDERS]),
+    ("TableProvisionerFunction", MAKES_RULES, [POLL_RULE]),
+    (
+        "TableProvisionerFunction",
+        LOOKS_AT_LEDGER + ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
+        [LEDGER],
+    ),
+    ("TablePlannerFunction", READS, [REQUESTS, BREAK_GLASS, SESSIONS, ORDERS, LEDGER]),
+    ("TablePlannerFunction", ["dynamodb:GetItem"], [LEDGER]),
     (
         "RequestsFunction",
         ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
@@ -85,7 +102,7 @@ def test_a_function_may_do_exactly_what_it_needs(application: Stack, ministack: 
     ]
     iam = ministack.client("iam")
     found = set()
-    tables = [REQUESTS, BREAK_GLASS, SESSIONS, ORDERS, FOREIGN]
+    tables = [REQUESTS, BREAK_GLASS, SESSIONS, ORDERS, FOREIGN, LEDGER]
     asked = {
         **dict.fromkeys(tables, READS + WRITES + ITEMS),
         **{f"{table}/index/gsi-status": ["dynamodb:Query"] for table in tables},
