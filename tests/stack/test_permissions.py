@@ -68,7 +68,7 @@ ALLOWED = [
     ("TableProvisionerFunction", MAKES_RULES, [POLL_RULE]),
     (
         "TableProvisionerFunction",
-        LOOKS_AT_LEDGER + ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
+        [*LOOKS_AT_LEDGER, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
         [LEDGER],
     ),
     ("TablePlannerFunction", READS, [REQUESTS, BREAK_GLASS, SESSIONS, ORDERS, LEDGER]),
