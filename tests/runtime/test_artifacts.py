@@ -122,6 +122,9 @@ def test_no_module_is_shipped_that_no_function_loads(built: Path) -> None:
             "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
             "SENTINEL_TABLE": "sentinel-requests",
+            "SENTINEL_LEDGER": "sentinel-ledger",
+            "SENTINEL_EVENT_BUS": "default",
+            **{f"SENTINEL_{kind}_TABLE": kind for kind in ("REQUESTS", "BREAKGLASS", "SESSIONS")},
             "POWERTOOLS_SERVICE_NAME": "sentinel",
             "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
         }
