@@ -334,7 +334,7 @@ FAULTS: dict[str, tuple[TableSchema, str]] = {
     ),
     "what is no key": (
         table(encryption=Encryption(True, key="my key")),
-        "SSESpecification.KMSMasterKeyId: 'my key' is not a key id",
+        "SSESpecification.KMSMasterKeyId: not a key id",
     ),
     "days of nothing": (
         table(point_in_time_recovery=PointInTimeRecovery(False, 5)),
@@ -354,7 +354,7 @@ FAULTS: dict[str, tuple[TableSchema, str]] = {
     ),
     "what is no stream": (
         table(kinesis=KinesisStream("orders")),
-        "KinesisStreamSpecification.StreamArn: 'orders' is not the ARN",
+        "KinesisStreamSpecification.StreamArn: not the ARN",
     ),
     "a reserved tag": (
         table(tags=(Tag("sentinel:x", "1"),)),

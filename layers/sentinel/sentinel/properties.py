@@ -260,7 +260,10 @@ def _expected(text: str, kind: Any, path: str, value: Any) -> str:
         return f"one of {', '.join(get_args(kind))} is expected"
     for step in re.findall(r"\w+", path):
         value = value[int(step)] if isinstance(value, list | tuple) else value[step]
-    return f"{str(value)!r} is not {described}" if described else _readable(text)
+    if not described:
+        return _readable(text)
+    # A name may be repeated; a key or an ARN may come from a NoEcho parameter.
+    return f"not {described}" if path.endswith(("KeyId", "Arn")) else f"{str(value)!r} is not {described}"
 
 
 def _type_at(kind: Any, path: list[str]) -> tuple[Any, str]:
