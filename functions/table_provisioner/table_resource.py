@@ -34,6 +34,7 @@ POLL_SECONDS = 48.0
 # What is kept of Lambda's own time: for the answer and its retries, for a call that got no answer, for the ledger.
 LAMBDA_MARGIN = 60.0
 DETACHED_SECONDS = 24 * 3600.0
+SUPERSEDED = "SUPERSEDED: a later request of this resource is there."
 
 
 class Done(NamedTuple):
@@ -132,9 +133,8 @@ class TableResource:
         if isinstance(begun, Ended):
             return Nothing()
         if isinstance(begun, Superseded):
-            return Done(
-                answer("FAILED", "SUPERSEDED: a later request of this resource is there."), event["ResponseURL"]
-            )
+            self._api.log(f"{table}: a later request of this resource is there", table=table)
+            return Done(body(event, "FAILED", _physical_id(event, table), reason=SUPERSEDED), event["ResponseURL"])
         if isinstance(begun, Replay):
             url = event["ResponseURL"]
             return self._replayed(begun, resource_key(delivery.stack_id, delivery.logical_id), url, function_arn)
@@ -349,8 +349,7 @@ class TableResource:
         hold = claimed.hold
         self._api.log(f"{hold.request.table}: this worker stops, its request is {why}", table=hold.request.table)
         if why == "superseded" and hold.request.left != "sent":
-            reason = "SUPERSEDED: a later request of this resource is there."
-            return Done(self._body(claimed, "FAILED", reason), hold.request.url)
+            return Done(self._body(claimed, "FAILED", SUPERSEDED), hold.request.url)
         if why == "taken":
             if hold.request.left == "sent":
                 return self._finished(claimed)
