@@ -84,15 +84,16 @@ def cleared(walk: Walk) -> Iterator[None]:
     """Whatever stacks and tables a page leaves behind are removed."""
     cloudformation, dynamodb = walk.client("cloudformation"), walk.client("dynamodb")
 
-    def stacks() -> set[str]:
+    def stacks() -> dict[str, str]:
         found = cloudformation.describe_stacks()["Stacks"]
-        return {stack["StackName"] for stack in found if stack["StackStatus"] != "DELETE_COMPLETE"}
+        return {s["StackName"]: s["StackStatus"] for s in found if s["StackStatus"] != "DELETE_COMPLETE"}
 
     before, tables = stacks(), set(dynamodb.list_tables()["TableNames"])
     yield
-    for name in stacks() - before:
-        if name != "aws-sam-cli-managed-default":
-            cloudformation.delete_stack(StackName=name)
+    for name, status in stacks().items():
+        if name != "aws-sam-cli-managed-default" and name not in before:
+            if status != "DELETE_IN_PROGRESS":  # CloudFormation passes over a second deletion, this engine does both
+                cloudformation.delete_stack(StackName=name)
             cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
     for name in set(dynamodb.list_tables()["TableNames"]) - tables:
         dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
