@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
+gc.disable()  # what is imported stays: to look through it again and again is 3 % of a cold start
+
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools import Logger
@@ -82,3 +86,7 @@ store = edge.open(BreakGlassStore)
 def handler(event: Any, context: Any) -> Any:
     """`invoke`, `get`, `close`, `list`, `active`, `count` and `last`, as docs/break-glass.md has them."""
     return edge(event, store, context)
+
+
+gc.enable()
+gc.freeze()
