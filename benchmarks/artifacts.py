@@ -50,7 +50,9 @@ def make(folder: Path) -> Artifacts:
         command += ["--requirement", str(requirements)]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)  # noqa: S603
     build(folder / "application")
-    sam("build", "--template-file", str(REFERENCES / "template.yaml"), "--build-dir", str(folder / "references"))
+    references, folder_of_references = str(REFERENCES / "template.yaml"), str(folder / "references")
+    index = {"PIP_NO_INDEX": "", "PIP_FIND_LINKS": ""}  # their packages are not those that are kept for the layers
+    sam("build", "--template-file", references, "--build-dir", folder_of_references, environment=index)
     # The runtime's own packages have their bytecode, as in Lambda's image.
     for name in ("runtime", "bench"):
         compileall.compile_dir(ROOT / ".venvs" / name / "lib", quiet=2)

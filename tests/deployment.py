@@ -69,6 +69,7 @@ def sam(*arguments: str, environment: Mapping[str, str] | None = None, seconds: 
                 Path(folder, name).symlink_to(there)
         env = {
             **os.environ,
+            **({"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri()} if (wheels / "installed").exists() else {}),
             **(environment or {}),
             "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # sam itself, and the python3.13 that builds
             "SAM_CLI_TELEMETRY": "0",
@@ -76,7 +77,6 @@ def sam(*arguments: str, environment: Mapping[str, str] | None = None, seconds: 
             "HOME": folder,
             "TMPDIR": folder,
             "PIP_CACHE_DIR": str(ROOT / ".cache" / "pip"),
-            **({"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri()} if (wheels / "installed").exists() else {}),
         }
         what = f"sam {' '.join(arguments)}"
         try:
