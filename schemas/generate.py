@@ -204,8 +204,8 @@ def _plain(schema: Any) -> Any:
     if "$ref" in kept:
         kept["$ref"] = _public(kept["$ref"])
     if "pattern" in kept:
-        # Python's own: there a line's end may stand before $.
-        kept["pattern"] = kept["pattern"].replace(r"(?!\n)", "")
+        # Python's own: there a line's end may stand before $. CloudFormation's registry knows no such look-ahead.
+        kept["pattern"] = kept["pattern"].replace(r"(?!\n)$", "$")
     if "mapping" in kept:
         kept["mapping"] = {name: _public(target) for name, target in kept["mapping"].items()}
     alternatives = [item for item in kept.get("anyOf", ()) if item != {"type": "null"}]
