@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
+from botocore.loaders import create_loader
 
 from sentinel_sam import documents
 from sentinel_sam.functions import LOOP, Resolver, Unknown, unknowns
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from sentinel_sam.functions import Account
 
 TYPE = "Custom::DynamoDBTable"
-SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
 # Transforms whose effect on tables is known: none, or one that functions.py has.
 TRANSFORMS = ("AWS::Serverless-2016-10-31", "AWS::LanguageExtensions")
 SSM_VALUE = "AWS::SSM::Parameter::Value<"
@@ -168,11 +168,17 @@ def without(properties: Mapping[str, Any], left_out: Iterable[Place]) -> dict[st
     return known
 
 
+def _url_suffix(partition: str) -> str:
+    """The domain of a partition's services, from botocore's own list; one that it does not know counts as `aws`."""
+    known = {each["id"]: each for each in create_loader().load_data("partitions")["partitions"]}
+    return str(known.get(partition, known["aws"])["outputs"]["dnsSuffix"])
+
+
 def _values(template: dict[str, Any], given: Given, account: Account) -> dict[str, Any]:
     """The values of parameters and pseudo parameters, by name. Raises `click.UsageError` where a deploy lacks one."""
     found: dict[str, Any] = dict(given.values)
     if "AWS::Partition" in found:
-        found["AWS::URLSuffix"] = SUFFIXES.get(found["AWS::Partition"], "amazonaws.com")
+        found["AWS::URLSuffix"] = _url_suffix(found["AWS::Partition"])
     missing = []
     for name, parameter in _objects(template, "Parameters").items():
         if name in given.resolved:

@@ -71,6 +71,15 @@ def declared(properties: str, *, head: str = "", given: dict[str, str] | None = 
     return declarations(parse_template(template, "template"), Given(values, resolved), Account())["T"]
 
 
+@pytest.mark.parametrize(
+    ("partition", "suffix"),
+    [("aws", "amazonaws.com"), ("aws-cn", "amazonaws.com.cn"), ("aws-eusc", "amazonaws.eu"), ("aws-iso", "c2s.ic.gov")],
+)
+def test_the_suffix_is_that_of_the_partition(partition: str, suffix: str) -> None:
+    found = declared("{TableName: !Ref AWS::URLSuffix}", given={"AWS::Partition": partition})
+    assert found.properties["TableName"] == suffix
+
+
 HEAD = """
 Parameters:
   Name: {Type: String, Default: orders}
