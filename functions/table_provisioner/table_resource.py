@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from answer import body, internal_error
 from event import signed_at
-from sentinel.errors import InvalidSchema, SentinelError, ServiceUnavailable, TableNotReady, Throttled
+from sentinel.aws_errors import RIGHTS_SHOWN_AFTER
+from sentinel.errors import AccessDenied, InvalidSchema, SentinelError, ServiceUnavailable, TableNotReady, Throttled
 from sentinel.goals import Declarer, make_goal, may_take
 from sentinel.ledger import Delivery, Ended, Fenced, LedgerFailed, Replay, Superseded, resource_key, resource_of
 from sentinel.ownership import mark_of
@@ -319,7 +320,14 @@ class TableResource:
         if claimed.is_poll:
             return  # it is what made this poll
         request = claimed.hold.request
-        self._rule.put(claimed.hold.key, request.id, request.table, claimed.function_arn)
+        while True:
+            try:
+                self._rule.put(claimed.hold.key, request.id, request.table, claimed.function_arn)
+                break
+            except AccessDenied:
+                if self._clock() >= request.began + RIGHTS_SHOWN_AFTER:
+                    raise
+                self._api.sleep(5.0)  # rights of a role made seconds ago may not be known yet
         self._api.log(
             f"{request.table}: goes on by polls, one a minute, {until}", table=request.table, handed_over=until
         )

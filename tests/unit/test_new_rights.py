@@ -9,6 +9,7 @@ from provisioner_function import Deployment
 from provisioning import declare, index
 from sentinel.aws_errors import RIGHTS_SHOWN_AFTER
 from strict_aws.faults import ServiceError
+from strict_aws.state import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,3 +54,11 @@ def test_a_principal_that_iam_does_not_know_yet_is_tried_again(cfn: Deployment) 
     text = 'One or more parameter values were invalid: Invalid policy document: Invalid principal in policy: "AWS":"x"'
     cfn.aws.faults.on("CreateTable", times=3, error=ServiceError("ValidationException", text))
     assert cfn.deploy(declare()).complete
+
+
+def test_rights_on_rules_that_are_denied_at_first_are_tried_again() -> None:
+    with Deployment(timing=Timing(creating_indexes=200.0), inline=10.0) as cfn:
+        cfn.aws.faults.on("PutRule", times=4, error="denied")
+        assert cfn.deploy(declare(index("gsi-a"))).complete
+        cfn.rest()
+        assert cfn.polls() > 0
