@@ -7,7 +7,8 @@ them is a third of a cold start, so what stays is:
 
 - models: the services of `SERVICES`, with all their operations, without documentation, uncompressed;
 - endpoints.json: those services;
-- cacert.pem: the authorities that sign AWS's endpoints, now or formerly. `AWS_CA_BUNDLE` still replaces it;
+- cacert.pem: the five authorities that Amazon Trust Services names for AWS's endpoints. `AWS_CA_BUNDLE` still replaces
+  it, and does so where other authorities sign: the template names the runtime's own bundle in those partitions;
 - of Powertools: what Logger and Metrics import.
 
 Modules that botocore and boto3 import stay, used or not: this removes files, it changes no code. Licences and notices
@@ -32,9 +33,8 @@ SERVICES = {
     "kms": "2014-11-01",
 }
 DATA = ("endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json")
-# AWS signs its endpoints by Amazon Trust Services, whose chains may end at Starfield's roots; some endpoints (China's
-# among them) had certificates of DigiCert.
-AUTHORITIES = re.compile(r'# Label: "(Amazon|Starfield|DigiCert) ')
+# Those that Amazon Trust Services asks its customers to trust.
+AUTHORITIES = re.compile(r'# Label: "(Amazon Root CA [1-4]|Starfield Services Root Certificate Authority - G2)"')
 
 UTILITIES = ("jmespath_utils", "typing")
 UNUSED = (
@@ -121,7 +121,7 @@ def trim_authorities(bundle: Path) -> None:
     # A certificate's comments precede it.
     entries = re.findall(r"(?:^#.*\n)+-----BEGIN[^#]*-----END CERTIFICATE-----\n", bundle.read_text(), re.MULTILINE)
     kept = [entry for entry in entries if AUTHORITIES.search(entry)]
-    if sum('"Amazon Root CA ' in entry for entry in kept) < 4:
+    if len(kept) < 5:
         raise SystemExit(f"{bundle} lacks Amazon's authorities: botocore changed how it brings them; see {__file__}")
     bundle.write_text("\n".join(kept))
 

@@ -230,3 +230,12 @@ def test_all_places_name_the_same_version() -> None:
     assert TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]["SemanticVersion"] == version
     changes = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert changes[0] == version
+
+
+@pytest.mark.parametrize(("partition", "given"), [("aws", False), ("aws-us-gov", False), ("aws-cn", True)])
+def test_where_other_authorities_may_sign_the_runtimes_own_bundle_is_trusted(partition: str, given: bool) -> None:
+    condition = TEMPLATE["Conditions"]["HasOtherAuthorities"]
+    usual = {each["Fn::Equals"][1] for each in condition["Fn::Not"][0]["Fn::Or"]}
+    assert (partition not in usual) is given
+    bundle = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["AWS_CA_BUNDLE"]
+    assert bundle["Fn::If"][:2] == ["HasOtherAuthorities", "/etc/pki/tls/certs/ca-bundle.crt"]
