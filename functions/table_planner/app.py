@@ -11,10 +11,10 @@ import os
 from functools import cache
 from typing import Annotated, Any, NamedTuple
 
-import boto3
 import msgspec
 from aws_lambda_powertools import Logger
 from botocore.config import Config
+from sentinel import clients
 from sentinel.bus import Bus
 from sentinel.drift import Drift, ManagedTables
 from sentinel.errors import InvalidEvent
@@ -31,13 +31,13 @@ logging.getLogger("botocore").setLevel(logging.INFO)
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
 SWITCHES = read_switches(os.environ)
 logger = Logger()
-client = boto3.client("dynamodb", config=READ_CONFIG)
+client = clients.client("dynamodb", READ_CONFIG)
 ledger_client = client
 if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
-    ledger_client = boto3.client(
+    ledger_client = clients.client(
         "dynamodb",
+        READ_CONFIG.merge(Config(ignore_configured_endpoint_urls=True)),  # type: ignore[call-arg]  # not in its stubs
         endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
-        config=READ_CONFIG.merge(Config(ignore_configured_endpoint_urls=True)),  # type: ignore[call-arg]
     )
 
 # They are keys of the ledger.

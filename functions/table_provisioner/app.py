@@ -10,7 +10,6 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import boto3
 import msgspec
 from aws_lambda_powertools import Logger
 from botocore.config import Config
@@ -18,6 +17,7 @@ from custom_resource import CustomResource
 from event import is_poll
 from poll_rule import PollRule, came_by_alias
 from send_answer import put_answer
+from sentinel import clients
 from sentinel.bus import Bus
 from sentinel.errors import InvalidEvent, SentinelError
 from sentinel.feature import Goal
@@ -56,14 +56,14 @@ Event = Create
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
 SWITCHES = read_switches(os.environ)
 logger = Logger()
-client = boto3.client("dynamodb", config=CLIENT_CONFIG)
+client = clients.client("dynamodb", CLIENT_CONFIG)
 ledger_client = client
 if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
     # The provisioned tables are elsewhere; the ledger is a table of the application, at its ordinary endpoint.
-    ledger_client = boto3.client(
+    ledger_client = clients.client(
         "dynamodb",
+        CLIENT_CONFIG.merge(Config(ignore_configured_endpoint_urls=True)),  # type: ignore[call-arg]  # not in its stubs
         endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
-        config=CLIENT_CONFIG.merge(Config(ignore_configured_endpoint_urls=True)),  # type: ignore[call-arg]  # not in its stubs,
     )
 _events: list[Any] = []
 
@@ -71,7 +71,7 @@ _events: list[Any] = []
 def events_client() -> Any:
     """EventBridge's client, made when polling is set up or ended: most deploys finish without."""
     if not _events:
-        _events.append(boto3.client("events", config=CLIENT_CONFIG))
+        _events.append(clients.client("events", CLIENT_CONFIG))
     return _events[0]
 
 

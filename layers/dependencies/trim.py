@@ -5,7 +5,8 @@
 botocore brings the models of some 400 services and the certificate authorities of the whole web as of 2017. Reading
 them is a third of a cold start, so what stays is:
 
-- models: the services of `SERVICES`, with all their operations, without documentation, uncompressed;
+- models: the services of `SERVICES`, with the operations that are called, without documentation, uncompressed;
+  beside them, in botocore/items, DynamoDB's with the operations on items alone, for the record functions;
 - endpoints.json: those services;
 - cacert.pem: the five authorities that Amazon Trust Services names for AWS's endpoints. `AWS_CA_BUNDLE` still replaces
   it, and does so where other authorities sign: the template names the runtime's own bundle in those partitions;
@@ -23,15 +24,52 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# Service → API version. Functions name no other.
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Service → API version and operations. Functions call no other.
 SERVICES = {
-    "application-autoscaling": "2016-02-06",
-    "dynamodb": "2012-08-10",
-    "events": "2015-10-07",
-    "kms": "2014-11-01",
+    "application-autoscaling": ("2016-02-06", {"DescribeScalableTargets"}),
+    "dynamodb": (
+        "2012-08-10",
+        {
+            "BatchGetItem",
+            "CreateTable",
+            "DeleteItem",
+            "DeleteResourcePolicy",
+            "DeleteTable",
+            "DescribeContinuousBackups",
+            "DescribeContributorInsights",
+            "DescribeKinesisStreamingDestination",
+            "DescribeTable",
+            "DescribeTimeToLive",
+            "DisableKinesisStreamingDestination",
+            "EnableKinesisStreamingDestination",
+            "GetItem",
+            "GetResourcePolicy",
+            "ListTagsOfResource",
+            "PutItem",
+            "PutResourcePolicy",
+            "Query",
+            "Scan",
+            "TagResource",
+            "TransactWriteItems",
+            "UntagResource",
+            "UpdateContinuousBackups",
+            "UpdateContributorInsights",
+            "UpdateItem",
+            "UpdateKinesisStreamingDestination",
+            "UpdateTable",
+            "UpdateTimeToLive",
+        },
+    ),
+    "events": ("2015-10-07", {"DeleteRule", "PutEvents", "PutRule", "PutTargets", "RemoveTargets"}),
+    "kms": ("2014-11-01", {"DescribeKey"}),
 }
+# Those of the record stores; sentinel/clients.py looks for them in botocore/items.
+ITEMS = {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
 DATA = ("endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json")
 # Those that Amazon Trust Services asks its customers to trust.
 AUTHORITIES = re.compile(r'# Label: "(Amazon Root CA [1-4]|Starfield Services Root Certificate Authority - G2)"')
@@ -85,7 +123,7 @@ def trim_models(data: Path) -> None:
             shutil.rmtree(entry)
         elif entry.is_file() and entry.name not in DATA:
             entry.unlink()
-    for service, version in SERVICES.items():
+    for service, (version, operations) in SERVICES.items():
         for folder in (data / service).iterdir():
             if folder.name != version:
                 shutil.rmtree(folder)
@@ -93,7 +131,10 @@ def trim_models(data: Path) -> None:
             kind = file.name.partition(".")[0]
             if kind in ("service-2", "endpoint-rule-set-1"):
                 text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-                write(file.with_name(f"{kind}.json"), undocumented(json.loads(text)))
+                model = undocumented(json.loads(text))
+                if kind == "service-2":
+                    model = with_operations(model, operations)
+                write(file.with_name(f"{kind}.json"), model)
             if kind not in ("service-2", "endpoint-rule-set-1") or file.suffix == ".gz":
                 file.unlink()
     endpoints = json.loads((data / "endpoints.json").read_bytes())
@@ -102,6 +143,39 @@ def trim_models(data: Path) -> None:
             name: partition["services"][name] for name in SERVICES if name in partition["services"]
         }
     write(data / "endpoints.json", endpoints)
+
+
+def trim_items(botocore: Path) -> None:
+    """Makes botocore/items, from the model that is trimmed already."""
+    service = Path("dynamodb", SERVICES["dynamodb"][0], "service-2.json")
+    model = json.loads((botocore / "data" / service).read_bytes())
+    target = botocore / "items" / service
+    target.parent.mkdir(parents=True)
+    write(target, with_operations(model, ITEMS))
+
+
+def with_operations(model: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """The model with these operations alone, and with the shapes that they lead to."""
+    operations = {name: model["operations"][name] for name in sorted(names)}
+    shapes: dict[str, Any] = {}
+    waiting = list(shape_names(operations))
+    while waiting:
+        if (name := waiting.pop()) not in shapes:
+            shapes[name] = model["shapes"][name]
+            waiting += shape_names(shapes[name])
+    return {**model, "operations": operations, "shapes": shapes}
+
+
+def shape_names(node: Any) -> Iterator[str]:
+    """The shapes that a part of a model names; a member that is called `shape` is no name."""
+    if isinstance(node, dict):
+        if isinstance(node.get("shape"), str):
+            yield node["shape"]
+        for value in node.values():
+            yield from shape_names(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from shape_names(value)
 
 
 def undocumented(model: Any) -> Any:
@@ -143,6 +217,7 @@ def trim_packages(folder: Path) -> None:
 def main(folder: Path) -> None:
     trim_packages(folder)
     trim_models(folder / "botocore" / "data")
+    trim_items(folder / "botocore")
     trim_authorities(folder / "botocore" / "cacert.pem")
     (folder / "TRIMMED.txt").write_text(str(__doc__))
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import get_session
+
+from sentinel import clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ class Bus:
 
     def __init__(self, name: str, client: Any = None) -> None:
         self.name = name
-        self._client: Any = client or get_session().create_client("events", config=CONFIG)
+        self._client: Any = client or clients.client("events", CONFIG)
 
     def put(self, entries: Sequence[Entry]) -> NotTaken | None:
         """Sends the entries in their order, and stops after a call in which one was not taken.

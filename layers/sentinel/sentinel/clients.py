@@ -1,24 +1,37 @@
-"""The DynamoDB client of the record stores; the one place where it is made.
+"""AWS clients: the one place where they are made.
 
-A tenth of a call's CPU time, and more than half of a list's, is botocore describing itself in the User-Agent header
-and parsing the answer attribute by attribute. Both are spared by what it offers for that: a fixed header, an event.
-The client is botocore's, as boto3's are; importing boto3 beside it would take a tenth of a cold start.
+They are botocore's, as boto3's are; importing boto3 beside it would take a tenth of a cold start. What other services
+need is left out of them: botocore registers more than a hundred handlers for them, which each client copies.
+
+The record stores' client is tuned further. A tenth of a call's CPU time, and more than half of a list's, is botocore
+describing itself in the User-Agent header and parsing the answer attribute by attribute. Both are spared by what it
+offers for that: a fixed header, an event.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import botocore
 import msgspec
+from botocore import handlers
 from botocore.config import Config
-from botocore.session import get_session
+from botocore.hooks import HierarchicalEmitter
+from botocore.loaders import create_loader
+from botocore.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from mypy_boto3_dynamodb import DynamoDBClient
+
+# As the second part of botocore's events names them.
+SERVICES = ("application-auto-scaling", "dynamodb", "eventbridge", "kms")
 
 # A record's call takes milliseconds, and a write that is sent again is told from a lost one, so short timeouts cost
 # nothing. Three attempts and their pauses end within a function's 30 s. The stores make all parameters themselves, so
@@ -30,6 +43,16 @@ RECORDS_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     user_agent="sentinel-for-sam",
 )
+# DynamoDB's model with the operations on items alone, where layers/dependencies/trim.py made it.
+ITEMS_MODEL = Path(botocore.__file__).with_name("items")
+
+
+def client(service: str, config: Config, *, endpoint_url: str | None = None, data_path: str = "") -> Any:
+    """A client of one of `SERVICES`, with the environment's region, credentials and endpoint.
+
+    `data_path` is a folder with models that go before botocore's own.
+    """
+    return _session(data_path).create_client(service, config=config, endpoint_url=endpoint_url)
 
 
 def dynamodb() -> DynamoDBClient:
@@ -38,9 +61,24 @@ def dynamodb() -> DynamoDBClient:
     Its answers are those of boto3, except that binary values, which no record of this package has, are left as the
     base64 texts that DynamoDB sends.
     """
-    client = get_session().create_client("dynamodb", config=RECORDS_CONFIG)
-    client.meta.events.register("before-parse.dynamodb", take_as_sent)
-    return cast("DynamoDBClient", client)
+    made = client("dynamodb", RECORDS_CONFIG, data_path=str(ITEMS_MODEL))
+    made.meta.events.register("before-parse.dynamodb", take_as_sent)
+    return cast("DynamoDBClient", made)
+
+
+def _session(data_path: str) -> Session:
+    """botocore's session with the handlers of `SERVICES` and of all services, and without old names of events."""
+    emitter = HierarchicalEmitter()
+    session = Session(event_hooks=emitter, include_builtin_handlers=False)
+    session.register_component("event_emitter", emitter)
+    register = {handlers.REGISTER_FIRST: emitter.register_first, handlers.REGISTER_LAST: emitter.register_last}
+    for event, handler, *place in handlers.BUILTIN_HANDLERS:
+        name, _, of = event.partition(".")
+        if name != "docs" and (not of or of.partition(".")[0] in (*SERVICES, "*")):
+            (register[place[0]] if place else emitter.register)(event, handler)
+    paths = (data_path, session.get_config_variable("data_path"))
+    session.register_component("data_loader", create_loader(os.pathsep.join(filter(None, paths))))
+    return session
 
 
 def take_as_sent(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:

@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sentinel import clients
 from sentinel.aws_errors import from_aws
 from sentinel.errors import SentinelError
 from sentinel.partitions import is_aws_host
@@ -35,7 +35,7 @@ LOG = logging.getLogger("sentinel")
 
 
 class TableApi:
-    """DynamoDB's table API through `client`, a boto3 client (default: a new one).
+    """DynamoDB's table API through `client`, a client of boto3 or botocore (default: a new one).
 
     `kms` is asked which key an alias stands for, `scaling` (Application Auto Scaling) which capacities are its own;
     both are clients, made when they are needed unless given. `log(text, level=…, **facts)` receives each step.
@@ -51,7 +51,7 @@ class TableApi:
         sleep: Callable[[float], None] = time.sleep,
         log: Callable[..., None] | None = None,
     ) -> None:
-        self._client: Any = client or boto3.client("dynamodb", config=CLIENT_CONFIG)
+        self._client: Any = client or clients.client("dynamodb", CLIENT_CONFIG)
         given = {"kms": kms, "application-autoscaling": scaling}
         self._others = {name: client for name, client in given.items() if client}
         self.clock, self.sleep = clock, sleep
@@ -74,7 +74,7 @@ class TableApi:
 
     def _of(self, service: str) -> Any:
         if service not in self._others:
-            self._others[service] = boto3.client(service, config=READ_CONFIG)  # type: ignore[call-overload]  # any
+            self._others[service] = clients.client(service, READ_CONFIG)
         return self._others[service]
 
 
