@@ -3,8 +3,6 @@
 It is a function of its own because IAM grants the invocation of a function, not of an action.
 """
 
-from __future__ import annotations
-
 import gc
 
 gc.disable()  # what is imported stays: to look through it again and again is 3 % of a cold start

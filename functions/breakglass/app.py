@@ -1,7 +1,5 @@
 """BreakGlassFunction: break-glass events."""
 
-from __future__ import annotations
-
 import gc
 
 gc.disable()  # what is imported stays: to look through it again and again is 3 % of a cold start

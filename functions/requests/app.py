@@ -1,7 +1,5 @@
 """RequestsFunction: the requester's side of the request store."""
 
-from __future__ import annotations
-
 import gc
 
 gc.disable()  # what is imported stays: to look through it again and again is 3 % of a cold start

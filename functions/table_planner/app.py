@@ -1,7 +1,5 @@
 """TablePlannerFunction: what a deploy would do, what was changed since, which tables there are. It only looks."""
 
-from __future__ import annotations
-
 import gc
 
 gc.disable()  # what is imported stays: to look through it again and again is 3 % of a cold start

@@ -1,14 +1,13 @@
 """TableProvisionerFunction: `Custom::DynamoDBTable`, its polls, and `create` when invoked directly."""
 
-from __future__ import annotations
-
 import gc
 
 gc.disable()  # what is imported stays: to look through it again and again is 3 % of a cold start
 
 import os
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from aws_lambda_powertools import Logger
@@ -27,13 +26,8 @@ from sentinel.properties import read_properties
 from sentinel.provisioner import TableProvisioner
 from sentinel.switches import check_switches, read_switches
 from sentinel.table_api import CLIENT_CONFIG
-from sentinel.table_changes import tell_table
+from sentinel.table_changes import What, tell_table
 from table_resource import TableResource
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sentinel.table_changes import What
 
 
 class Terraform(msgspec.Struct):

@@ -3,9 +3,8 @@
 active → closed or expired; those are final. An event expires when its duration is over.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -13,9 +12,6 @@ from sentinel.errors import EventExists, EventExpired, EventNotFound
 from sentinel.items import Record
 from sentinel.queries import Index, ListedStore, UnreadableItem
 from sentinel.values import Id, Name, text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_SECONDS = 4 * 3600
 JUSTIFICATION = text(20, 1000)

@@ -22,7 +22,7 @@ CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 3},
-    user_agent="sentinel-for-sam",
+    user_agent=clients.USER_AGENT,
 )
 
 

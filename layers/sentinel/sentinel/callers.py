@@ -16,8 +16,8 @@ from sentinel.values import short
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ROLE = re.compile(r"arn:[^:]+:sts::(\d{12}):assumed-role/([^/]+)/([^/]+)")
-_USER = re.compile(r"arn:[^:]+:iam::\d{12}:user/.+")
+_ROLE = r"arn:[^:]+:sts::(\d{12}):assumed-role/([^/]+)/([^/]+)"
+_USER = r"arn:[^:]+:iam::\d{12}:user/.+"
 
 
 class Persons(NamedTuple):
@@ -33,9 +33,9 @@ class Persons(NamedTuple):
 
     def actor(self, arn: str) -> str:
         """The name of who acts as the signed caller `arn`; raises `AccessDenied` where nobody is known by it."""
-        if not self.roles or _USER.fullmatch(arn):
+        if not self.roles or re.fullmatch(_USER, arn):
             return arn
-        if found := _ROLE.fullmatch(arn):
+        if found := re.fullmatch(_ROLE, arn):
             account, role, session = found.groups()
             if _matches(f"{account}/{role}", self.roles):
                 return session

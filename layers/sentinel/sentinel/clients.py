@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # As the second part of botocore's events names them.
 SERVICES = ("application-auto-scaling", "dynamodb", "eventbridge", "kms")
 
+# Fixed: for each call botocore would put it together anew.
+USER_AGENT = "sentinel-for-sam"
+
 # A record's call takes milliseconds, and a write that is sent again is told from a lost one, so short timeouts cost
 # nothing. Three attempts and their pauses end within a function's 30 s. The stores make all parameters themselves, so
 # botocore need not check each; the tests have it do so.
@@ -41,7 +44,7 @@ RECORDS_CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 3},
-    user_agent="sentinel-for-sam",
+    user_agent=USER_AGENT,
 )
 # DynamoDB's model with the operations on items alone, where layers/dependencies/trim.py made it.
 ITEMS_MODEL = Path(botocore.__file__).with_name("items")
@@ -69,13 +72,13 @@ def dynamodb() -> DynamoDBClient:
 def _session(data_path: str) -> Session:
     """botocore's session with the handlers of `SERVICES` and of all services, and without old names of events."""
     emitter = HierarchicalEmitter()
-    session = Session(event_hooks=emitter, include_builtin_handlers=False)
-    session.register_component("event_emitter", emitter)
     register = {handlers.REGISTER_FIRST: emitter.register_first, handlers.REGISTER_LAST: emitter.register_last}
     for event, handler, *place in handlers.BUILTIN_HANDLERS:
         name, _, of = event.partition(".")
         if name != "docs" and (not of or of.partition(".")[0] in (*SERVICES, "*")):
             (register[place[0]] if place else emitter.register)(event, handler)
+    session = Session(event_hooks=emitter, include_builtin_handlers=False)
+    session.register_component("event_emitter", emitter)
     paths = (data_path, session.get_config_variable("data_path"))
     session.register_component("data_loader", create_loader(os.pathsep.join(filter(None, paths))))
     return session
@@ -101,7 +104,7 @@ def take_as_sent(response_dict: dict[str, Any], customized_response_dict: dict[s
 
 # The clock of the call that is being made in this thread, and the second that its condition was made with.
 _clock: ContextVar[tuple[Callable[[], float], int] | None] = ContextVar("_clock", default=None)
-_NOW = re.compile(rb'(":now": ?\{"N": ?")\d+(?="\})')
+_NOW = rb'(":now": ?\{"N": ?")\d+(?="\})'
 
 
 @contextmanager
@@ -126,4 +129,4 @@ def keep_now_current(client: Any) -> None:
 def _refresh(request: Any, **_: Any) -> None:
     """Handles botocore's event before-sign, which comes before each attempt."""
     if (call := _clock.get()) and (now := int(call[0]())) != call[1]:
-        request.data = _NOW.sub(rb"\g<1>%d" % now, request.data, count=1)
+        request.data = re.sub(_NOW, rb"\g<1>%d" % now, request.data, count=1)

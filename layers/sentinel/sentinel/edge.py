@@ -7,12 +7,11 @@ Invoked directly, who acts is what the event says. Through a Function URL with I
 signed caller, and a name in the event must match it.
 """
 
-from __future__ import annotations
-
 import base64
 import logging
 import os
 import threading
+from collections.abc import Mapping
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -42,8 +41,6 @@ from sentinel.store import RETENTION_DAYS, Write
 from sentinel.values import ID, NAME, Bounds, Id, Name, described, fault, short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sentinel.items import Record
     from sentinel.store import RecordStore
 

@@ -8,8 +8,6 @@ be is `Unreadable`, with the reason.
 botocore's TypeSerializer and TypeDeserializer know all types of DynamoDB and cost ten times as much.
 """
 
-from __future__ import annotations
-
 import os
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, get_args, get_type_hints

@@ -5,8 +5,6 @@ fits a worker that is still running. Declarations are stored packed (JSON, compr
 epoch.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets

@@ -5,13 +5,12 @@ RemovalPolicy, WaitForIndexes, TimeoutSeconds). Nothing is silently ignored: an 
 error that names it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -32,9 +31,6 @@ from sentinel.schema import (
     find_faults,
     refuse,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RemovalPolicy = Literal["Retain", "Delete"]
 WaitForIndexes = Literal["Active", "Detached"]

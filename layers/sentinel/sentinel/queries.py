@@ -4,10 +4,9 @@ Each list takes one Query a page. Indexes are read eventually consistently, as D
 there a moment later.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -18,9 +17,6 @@ from sentinel.errors import InvalidEvent, OperationRefused
 from sentinel.items import Item, Record, Unreadable
 from sentinel.store import RecordStore, names, seconds
 from sentinel.values import short
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 # Lambda's answers end at 6 MB; this is what the records of one answer may take of it.

@@ -5,8 +5,7 @@ by the condition of the write itself. Both are names that the caller gives: what
 lets callers in.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
@@ -18,8 +17,6 @@ from sentinel.queries import DEFAULT_LIMIT, Index, ListedStore, UnreadableItem
 from sentinel.values import Name, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sentinel.items import Item
 
 MAX_SECONDS = 8 * 3600

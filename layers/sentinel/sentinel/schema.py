@@ -6,10 +6,9 @@ table that is there. Types are decoded from CloudFormation's properties and carr
 adds holds between values. Both are those of the DynamoDB API reference and of the developer guide's quotas.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -30,9 +29,6 @@ from sentinel.features.table_class import TableClass
 from sentinel.features.tags import Tag
 from sentinel.features.ttl import TimeToLive
 from sentinel.features.warm import Warm
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = [
     "NAMED_SCHEMAS",

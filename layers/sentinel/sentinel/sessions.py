@@ -3,9 +3,8 @@
 active → revoked or expired; those are final.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Struct
 
@@ -13,9 +12,6 @@ from sentinel.errors import SessionExists, SessionExpired, SessionNotFound
 from sentinel.items import Record
 from sentinel.queries import Index, ListedStore, UnreadableItem
 from sentinel.values import Name, text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LIFETIME_SECONDS = 8 * 3600
 REASON = text(1, 1000)

@@ -23,7 +23,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Meta, structs
 
 from sentinel import clients, times
-from sentinel.aws_errors import aws_code, from_aws
 from sentinel.errors import (
     ConcurrentModification,
     InvalidRequest,
@@ -430,8 +429,8 @@ class RecordStore[R: Record]:
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(TableName=self.table_name, **parameters)
         except ClientError as error:
-            if aws_code(error) == "ConditionalCheckFailedException":
-                said: Any = error.response
+            said: Any = error.response
+            if said.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                 raise ConditionFailed(
                     said.get("Item"), resent=said["ResponseMetadata"].get("RetryAttempts", 0) > 0
                 ) from None
@@ -441,6 +440,8 @@ class RecordStore[R: Record]:
         return answer
 
     def _translated(self, error: Exception, operation: str) -> Exception:
+        from sentinel.aws_errors import from_aws  # noqa: PLC0415 - tables of their own to load, for what seldom comes
+
         return from_aws(error, operation.title().replace("_", ""), self.table_name)
 
     def _check(self, values: Mapping[str, Any], version: str | None = None) -> None:

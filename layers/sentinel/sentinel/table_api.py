@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 
 # Each call is sent once: a write that is repeated would have to be fenced anew, so a retry is a new look. The time-outs
 # keep one call below any deadline of ours, and tell how long one that got no answer may still take effect.
-CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 1})
+CLIENT_CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=15,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    user_agent=clients.USER_AGENT,
+)
 # For who only looks: botocore's own retries carry short faults.
-READ_CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
+READ_CONFIG = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 3}))
 # Parameters whose values a refusal does not repeat, from so many characters on: shorter ones are parts of any word.
 FREE_TEXT = ("Tags", "Policy", "ResourcePolicy")
 SHORTEST_SECRET = 4

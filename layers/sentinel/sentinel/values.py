@@ -26,11 +26,8 @@ _UNSEEN = (
 _VARIATIONS = r"\u180b-\u180d\u180f\ufe00-\ufe0f" + "\U000e0100-\U000e01ef"
 
 _ID = "^[0-9a-f]{16}$"
-_UNSEEN_IN = {
-    # `$` alone would also match before a last line feed.
-    rf"^(?! )[^{unseen}]*(?<! )$(?!\n)": re.compile(f"[{unseen}]")
-    for unseen in (_UNSEEN, _UNSEEN + _VARIATIONS)
-}
+# Pattern → the characters that it excludes. `$` alone would also match before a last line feed.
+_UNSEEN_IN = {rf"^(?! )[^{unseen}]*(?<! )$(?!\n)": f"[{unseen}]" for unseen in (_UNSEEN, _UNSEEN + _VARIATIONS)}
 _TEXT, _NAME = _UNSEEN_IN
 
 ID = Meta(pattern=_ID, max_length=16)
@@ -108,7 +105,7 @@ def _unseen(said: str, value: str) -> str:
     if _ID in said:
         return "must be 16 lowercase hex digits"
     unseen = next(unseen for pattern, unseen in _UNSEEN_IN.items() if repr(pattern) in said)
-    if found := unseen.search(value):
+    if found := re.search(unseen, value):
         return (
             f"the character at {found.start()} is U+{ord(found[0]):04X};"
             " control, format, separator and invisible characters are not allowed"
