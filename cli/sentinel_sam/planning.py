@@ -93,10 +93,6 @@ def _plan(stack: Stack, declared: Declared, before: Declared | None, owner: dict
         if declared.left_out:
             event["unknown"] = [list(place) for place in declared.left_out]
         answer = stack.invoke(PLANNER, event)
-        if not answer["table_name"].startswith(stack.table_prefix):
-            # The provisioner's role allows no other names.
-            outside = f"{answer['table_name']} does not begin with {stack.table_prefix} (the parameter TableNamePrefix)"
-            answer = _more(answer, [f"! {outside}"]) | {"conflicts": [*answer["conflicts"], outside]}
     if declared.unknown:
         lines = [f"~ {path}  known after deploy: {source}" for path, source in declared.unknown.items()]
         answer = _more(answer, lines) | {"unknown": declared.unknown}

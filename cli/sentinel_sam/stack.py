@@ -101,12 +101,6 @@ class Stack:
     def outputs(self) -> dict[str, str]:
         return {output["OutputKey"]: output["OutputValue"] for output in self._own.get("Outputs", ())}
 
-    @property
-    def table_prefix(self) -> str:
-        """What the names of tables begin with that this application may touch."""
-        given = {item["ParameterKey"]: item["ParameterValue"] for item in self._own.get("Parameters", ())}
-        return str(given.get("TableNamePrefix", ""))
-
     def output(self, key: str) -> str:
         if key not in self.outputs:
             raise NotReached(f"The stack {self.name} has no output {key}; name the application's stack with --stack.")

@@ -435,14 +435,6 @@ def test_how_plan_ends(answer: Any, options: list[str], code: int) -> None:
     assert run(Cloud(plan=answer), "plan", "-", *options, input='{"Schema": "approval"}').exit_code == code
 
 
-@pytest.mark.parametrize(("prefix", "code"), [("sentinel-", 1), ("Orders", 1), ("", 0), ("ord", 0), ("orders", 0)])
-def test_a_name_outside_the_prefix_is_a_conflict(prefix: str, code: int) -> None:
-    done = run(Cloud(plan=UP_TO_DATE, prefix=prefix), "plan", "-", input="Schema: approval")
-    assert done.exit_code == code
-    line = f"  ! orders does not begin with {prefix} (the parameter TableNamePrefix)"
-    assert (line in done.stdout.splitlines()) is (code == 1)
-
-
 @pytest.mark.parametrize(
     ("template", "said"),
     [

@@ -189,6 +189,17 @@ def generated(properties: Properties, stack: str = STACK, logical: str = "Orders
     return read.schema.table_name
 
 
+@pytest.mark.parametrize("prefix", ["sentinel-", "Orders", "orders-"])
+def test_a_name_outside_the_prefix_is_refused_before_any_call(prefix: str) -> None:
+    with pytest.raises(InvalidSchema, match=rf"TableName: must begin with '{prefix}' \(TableNamePrefix\)"):
+        read_properties(declare(), name_prefix=prefix)
+
+
+@pytest.mark.parametrize("prefix", ["", "ord", "orders"])
+def test_a_name_within_the_prefix_is_taken(prefix: str) -> None:
+    assert read_properties(declare(), name_prefix=prefix).schema.table_name == "orders"
+
+
 def test_a_generated_name_says_whose_it_is_and_changes_only_with_what_cannot_change() -> None:
     plain = declare(TableName=None)
     name = generated(plain)

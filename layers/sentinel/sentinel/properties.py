@@ -117,7 +117,7 @@ def read_properties(
     """The properties of `Custom::DynamoDBTable` as a `Declaration`.
 
     Scalars are read as the types they stand for, since CloudFormation hands all of them over as strings. Without
-    TableName and Schema the name is generated from `name_prefix` (what the provisioner may touch), stack, logical id
+    TableName and Schema the name is generated from `name_prefix` (what all tables' names begin with), stack, logical id
     and a hash of what cannot change on a table (keys and local indexes), so that CloudFormation replaces the table when
     that changes. Raises `InvalidSchema` with every fault, each with its path.
     """
@@ -131,6 +131,10 @@ def read_properties(
     if not named:
         generated = generated_name(schema, name_prefix, stack_id, logical_id)
         schema = msgspec.structs.replace(schema, table_name=generated)
+    elif not schema.table_name.startswith(name_prefix):
+        more.append(
+            f"TableName: must begin with {name_prefix!r} (TableNamePrefix), since no other table may be touched"
+        )
     more += list(find_faults(schema))
     faults += [fault for fault in dict.fromkeys(more) if fault_place(fault) not in failed]
     refuse(faults, schema.table_name if named else "")
