@@ -30,7 +30,7 @@ CONTEXT = SimpleNamespace(
 )
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
-    "SENTINEL_TABLE_PREFIX": "sentinel-",
+    "SENTINEL_TABLE_PREFIX": "ord",
     "SENTINEL_LEDGER": "sentinel-ledger",
     "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
     "POWERTOOLS_SERVICE_NAME": "sentinel",
@@ -131,7 +131,7 @@ def test_a_stacks_table_is_refused_with_something_to_write(provisioner: Function
 
 def test_without_a_name_one_is_generated_under_the_prefix(provisioner: Function) -> None:
     made = provisioner({"action": "create", "properties": declare(TableName=None)})
-    assert made["table_name"].startswith("sentinel-table-")
+    assert made["table_name"].startswith("ordtable-")
 
 
 @pytest.mark.parametrize(
