@@ -30,7 +30,7 @@ CONTEXT = SimpleNamespace(
 )
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
-    "SENTINEL_TABLE_PREFIX": "ord",
+    "SENTINEL_TABLE_PREFIX": "or",
     "SENTINEL_LEDGER": "sentinel-ledger",
     "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
     "POWERTOOLS_SERVICE_NAME": "sentinel",
@@ -131,7 +131,7 @@ def test_a_stacks_table_is_refused_with_something_to_write(provisioner: Function
 
 def test_without_a_name_one_is_generated_under_the_prefix(provisioner: Function) -> None:
     made = provisioner({"action": "create", "properties": declare(TableName=None)})
-    assert made["table_name"].startswith("ordtable-")
+    assert made["table_name"].startswith("ortable-")
 
 
 @pytest.mark.parametrize(
@@ -240,9 +240,9 @@ def test_a_plan_shows_whose_the_table_is(planner: Function, aws: Any) -> None:
 
 
 def test_a_replacement_is_said_to_be_one(planner: Function) -> None:
-    plan = planner({"action": "plan", "properties": declare(), "old_properties": declare(TableName="old-orders")})
+    plan = planner({"action": "plan", "properties": declare(), "old_properties": declare(TableName="orders-old")})
     assert plan["would_create"]
-    assert "a replacement: old-orders then gets its Delete" in plan["assumes"]
+    assert "a replacement: orders-old then gets its Delete" in plan["assumes"]
 
 
 def test_former_properties_that_have_faults_ruled_nothing_as_in_a_deploy(planner: Function) -> None:
