@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tomllib
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -541,3 +542,20 @@ def test_an_id_is_never_broken(monkeypatch: pytest.MonkeyPatch, columns: int) ->
         monkeypatch.setattr("sys.stderr", terminal)
         shown()
         assert any(ID in line for line in terminal.getvalue().splitlines())
+
+
+# ------------------------------------------------------------------ completion
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_as_the_page_says(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    [variable] = re.findall(rf"(\w+)={shell}_source sentinel-sam", (ROOT / "docs/command-line.md").read_text())
+    monkeypatch.setenv("COMP_WORDS", "sentinel-sam break")
+    monkeypatch.setenv("COMP_CWORD", "break" if shell == "fish" else "1")
+
+    def printed(instruction: str) -> str:
+        monkeypatch.setenv(variable, f"{shell}_{instruction}")
+        return CliRunner().invoke(main, prog_name="sentinel-sam").output
+
+    assert "_sentinel_sam_completion" in printed("source")
+    assert re.fullmatch(r"plain[,\n]break-glass\b.*\n", printed("complete"), re.DOTALL)
