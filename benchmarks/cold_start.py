@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import tempfile
 import threading
@@ -71,6 +72,21 @@ def cold_start(function: Function, event: object, answers: dict[str, Any], syste
         if counted is None or unknown:
             raise MeasureFailed(f"{function}: no answer for {unknown}\n{output[-3000:]}")
         return ColdStart(int(counted[1].replace(",", "")) / 1e6, aws.requests, answer)
+
+
+def paired_cpu(
+    ours: Function, theirs: Function, event: object, answers: dict[str, Any], system: Path, *, rounds: int
+) -> tuple[list[float], list[float]]:
+    """CPU seconds of cold starts of two functions, the kernel's included, one of each in turns."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    with tempfile.TemporaryDirectory() as name, AwsStub(Path(name), answers) as aws:
+        for _ in range(rounds):
+            for function, seconds in zip((ours, theirs), taken, strict=True):
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                answer_once(function, event, aws, system=system)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return taken
 
 
 def answer_once(
