@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+pytest.register_assert_rewrite("promises", "provisioning")  # so that their asserts show what was compared, too
+
 # `make test` draws the same examples each time: it fails by what was changed, not by chance. `make soak` draws others
 # each time, and property tests that leave the number of examples to the profile look a hundred times as far.
 settings.register_profile("test", derandomize=True)

@@ -43,6 +43,8 @@ class Owner(NamedTuple):
 
 
 OWNER = Owner(STACK, "Orders")
+ACCOUNT = "123456789012"
+KINESIS = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/orders"
 
 Properties = dict[str, Any]
 
@@ -73,6 +75,68 @@ def declare(*indexes: Properties, key: tuple[str, ...] = ("id",), types: str = "
     if indexes:
         declared["GlobalSecondaryIndexes"] = list(indexes)
     return {name: value for name, value in (declared | more).items() if value is not None}
+
+
+# Indexes `gsi-a` to `gsi-d`.
+FOUR = [index("gsi-a"), index("gsi-b"), index("gsi-c"), index("gsi-d")]
+# One property each, as a part of `declare`.
+
+
+def ttl(attribute: str = "ttl", *, on: bool = True) -> Properties:
+    return {"TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": on}}
+
+
+def pitr(*, on: bool = True, **more: Any) -> Properties:
+    return {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": on, **more}}
+
+
+def tags(**pairs: str) -> Properties:
+    return {"Tags": [{"Key": key, "Value": value} for key, value in pairs.items()]}
+
+
+def sse(key: str | None = None, *, on: bool = True) -> Properties:
+    more = {"SSEType": "KMS"} | ({"KMSMasterKeyId": key} if key else {}) if on else {}
+    return {"SSESpecification": {"SSEEnabled": on, **more}}
+
+
+def units(read: int, write: int | None = None) -> Properties:
+    return {
+        "ProvisionedThroughput": {"ReadCapacityUnits": read, "WriteCapacityUnits": read if write is None else write}
+    }
+
+
+def provisioned(read: int = 5) -> Properties:
+    return {"BillingMode": "PROVISIONED", **units(read)}
+
+
+def maxima(read: int) -> Properties:
+    return {"OnDemandThroughput": {"MaxReadRequestUnits": read}}
+
+
+def warm(read: int, write: int = 4000) -> Properties:
+    return {"WarmThroughput": {"ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write}}
+
+
+def stream(view: str = "NEW_IMAGE", **more: Any) -> Properties:
+    return {"StreamSpecification": {"StreamViewType": view, **more}}
+
+
+def insights(*, on: bool = True, **more: Any) -> Properties:
+    return {"ContributorInsightsSpecification": {"Enabled": on, **more}}
+
+
+def policy(action: str = "dynamodb:GetItem") -> Properties:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": [ACCOUNT]},
+        "Action": [action],
+        "Resource": f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/orders",
+    }
+    return {"ResourcePolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}}
+
+
+def kinesis(arn: str = KINESIS, **more: Any) -> Properties:
+    return {"KinesisStreamSpecification": {"StreamArn": arn, **more}}
 
 
 def goal(properties: Properties, former: Properties | None = None, owner: Owner | None = OWNER) -> Goal:
@@ -233,6 +297,12 @@ class World(FakeAWS):
     def tags(self, name: str = "orders") -> dict[str, str]:
         """The tags that are not this project's own."""
         return {key: value for key, value in self.table(name)["Tags"].items() if not key.startswith("sentinel:")}
+
+
+def foreign_table(aws: World, *indexes: str) -> None:
+    made = declare(*[index(name) for name in indexes])
+    aws.somebody().create_table(**made)
+    aws.clock.sleep(60)
 
 
 def written(calls: list[Call]) -> list[str]:

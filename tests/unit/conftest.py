@@ -1,4 +1,4 @@
-"""At the end of a run: what was tried, and what calls x errors came to."""
+"""The strict model of AWS; and at the end of a run: what was tried, and what calls x errors came to."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from figures import print_counts, print_facts, print_outcomes
+from provisioning import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from figures import Show
     from recorded import Fact
+
+
+@pytest.fixture
+def aws() -> Iterator[World]:
+    """A region of the strict model of AWS."""
+    with World() as world:
+        yield world
 
 
 @pytest.fixture

@@ -11,7 +11,34 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from provisioning import OTHER_STACK, STACK, Owner, Properties, World, declare, goal, index, written
+from promises import UpdateRows, Updates
+from provisioning import (
+    ACCOUNT,
+    FOUR,
+    KINESIS,
+    OTHER_STACK,
+    STACK,
+    Owner,
+    Properties,
+    World,
+    declare,
+    foreign_table,
+    goal,
+    index,
+    insights,
+    kinesis,
+    maxima,
+    pitr,
+    policy,
+    provisioned,
+    sse,
+    stream,
+    tags,
+    ttl,
+    units,
+    warm,
+    written,
+)
 from sentinel.errors import AccessDenied, OperationRefused, TableConflict, TableNotFound
 from sentinel.ledger import Fenced
 from sentinel.run import Run
@@ -19,85 +46,16 @@ from strict_aws.faults import ServiceError
 from strict_aws.state import HOUR, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-KEY = "arn:aws:kms:us-east-1:123456789012:key/"
-ACCOUNT = "123456789012"
-KINESIS = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/orders"
-
-
-def ttl(attribute: str = "ttl", *, on: bool = True) -> Properties:
-    return {"TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": on}}
-
-
-def pitr(*, on: bool = True, **more: Any) -> Properties:
-    return {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": on, **more}}
-
-
-def tags(**pairs: str) -> Properties:
-    return {"Tags": [{"Key": key, "Value": value} for key, value in pairs.items()]}
-
-
-def sse(key: str | None = None, *, on: bool = True) -> Properties:
-    more = {"SSEType": "KMS"} | ({"KMSMasterKeyId": key} if key else {}) if on else {}
-    return {"SSESpecification": {"SSEEnabled": on, **more}}
-
-
-def units(read: int, write: int | None = None) -> Properties:
-    return {
-        "ProvisionedThroughput": {"ReadCapacityUnits": read, "WriteCapacityUnits": read if write is None else write}
-    }
-
-
-def provisioned(read: int = 5) -> Properties:
-    return {"BillingMode": "PROVISIONED", **units(read)}
-
-
-def maxima(read: int) -> Properties:
-    return {"OnDemandThroughput": {"MaxReadRequestUnits": read}}
-
-
-def warm(read: int, write: int = 4000) -> Properties:
-    return {"WarmThroughput": {"ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write}}
-
-
-def stream(view: str = "NEW_IMAGE", **more: Any) -> Properties:
-    return {"StreamSpecification": {"StreamViewType": view, **more}}
-
-
-def insights(*, on: bool = True, **more: Any) -> Properties:
-    return {"ContributorInsightsSpecification": {"Enabled": on, **more}}
-
-
-def policy(action: str = "dynamodb:GetItem") -> Properties:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"AWS": [ACCOUNT]},
-        "Action": [action],
-        "Resource": f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/orders",
-    }
-    return {"ResourcePolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}}
-
-
-def kinesis(arn: str = KINESIS, **more: Any) -> Properties:
-    return {"KinesisStreamSpecification": {"StreamArn": arn, **more}}
-
-
-@pytest.fixture
-def aws() -> Iterator[World]:
-    with World() as world:
-        yield world
-
+    pass
 
 # ------------------------------------------------------------------ one property after another
 
-FOUR = [index("gsi-a"), index("gsi-b"), index("gsi-c"), index("gsi-d")]
 INCLUDE: dict[str, Any] = {"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x", "y"]}}
 INCLUDE_REVERSED: dict[str, Any] = {"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["y", "x"]}}
 LOCAL = {"LocalSecondaryIndexes": [index("by-b", "a", "b")], "key": ("a", "s")}
 
 # (what was declared before, what is now, the writes of the update)
-UPDATES: dict[str, tuple[Properties, Properties, list[str]]] = {
+UPDATES: UpdateRows = {
     "nothing at all": (declare(*FOUR, **ttl(), **tags(a="1")), declare(*FOUR, **ttl(), **tags(a="1")), []),
     "indexes in another order": (declare(*FOUR), declare(*reversed(FOUR)), []),
     "projected attributes in another order": (
@@ -353,80 +311,8 @@ UPDATES: dict[str, tuple[Properties, Properties, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("before", "now", "writes"), UPDATES.values(), ids=UPDATES)
-def test_an_update_makes_the_table_so(aws: World, before: Properties, now: Properties, writes: list[str]) -> None:
-    aws.deploy(before)
-    assert aws.deploy(now, before) == writes
-    aws.assert_converged(now)  # a Create on it, as after Retain and a new stack, has nothing to do either
-
-
-PAIRS = {name: pair[:2] for name, pair in UPDATES.items()}
-DECLARED = {name: pair[1] for name, pair in UPDATES.items()}
-
-
-@pytest.mark.parametrize(("before", "now"), PAIRS.values(), ids=PAIRS)
-def test_the_swapped_update_of_a_rollback_makes_it_as_it_was(before: Properties, now: Properties) -> None:
-    with World(timing=Timing(time_to_live_again=0.0)) as aws:
-        aws.deploy(before)
-        was = settings(aws)
-        aws.run(now, before)
-        aws.clock.sleep(HOUR)
-        assert aws.run(before, now).done
-        aws.assert_converged(before, now)
-        assert settings(aws) == was
-
-
-def settings(aws: World) -> dict[str, Any]:
-    """What a table is at rest, without what an hour and a detour leave behind."""
-    aws.clock.sleep(HOUR)
-    truth = aws.table()
-    table = truth["Table"]
-    left_behind = {"WarmThroughput", "LatestStreamArn", "LatestStreamLabel", "ProvisionedThroughput", "TableStatus"}
-    on_demand = table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
-    indexes = sorted(table.get("GlobalSecondaryIndexes", ()), key=lambda i: i["IndexName"])
-    live = table.get("LatestStreamArn") if "StreamSpecification" in table else None
-    streams = {arn: document for arn, document in truth["Policies"].items() if arn == live}
-    return {
-        **{key: value for key, value in table.items() if key not in left_behind},
-        "BillingModeSummary": on_demand,
-        "TableClassSummary": table.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
-        "GlobalSecondaryIndexes": [{k: v for k, v in i.items() if k not in left_behind} for i in indexes],
-        "LocalSecondaryIndexes": sorted(table.get("LocalSecondaryIndexes", ()), key=lambda i: i["IndexName"]),
-        "Tags": truth["Tags"],
-        "RecoveryDays": truth["RecoveryDays"],
-        "TimeToLive": truth["TimeToLive"],
-        "Insights": {
-            name: (status, mode if status == "ENABLED" else "") for name, (status, mode) in truth["Insights"].items()
-        },
-        "Destinations": {
-            arn: found.get("ApproximateCreationDateTimePrecision", "MILLISECOND")
-            for arn, found in truth["Destinations"].items()
-            if found["DestinationStatus"] == "ACTIVE"
-        },
-        "Policies": [truth["Policies"].get(table["TableArn"]), *streams.values()],
-    }
-
-
-@pytest.mark.parametrize("properties", DECLARED.values(), ids=DECLARED)
-def test_a_create_makes_it_so_from_nothing(aws: World, properties: Properties) -> None:
-    wrote = aws.deploy(properties)
-    assert wrote[0] == "CreateTable"
-
-
-@pytest.mark.parametrize("properties", DECLARED.values(), ids=DECLARED)
-def test_what_somebody_else_made_is_adopted(aws: World, properties: Properties) -> None:
-    bare = {
-        key: properties[key]
-        for key in ("TableName", "KeySchema", "AttributeDefinitions", "LocalSecondaryIndexes")
-        if key in properties
-    }
-    keys = {element["AttributeName"] for element in properties["KeySchema"]}
-    keys |= {e["AttributeName"] for i in properties.get("LocalSecondaryIndexes", ()) for e in i["KeySchema"]}
-    bare["AttributeDefinitions"] = [d for d in bare["AttributeDefinitions"] if d["AttributeName"] in keys]
-    aws.somebody().create_table(**bare, BillingMode="PAY_PER_REQUEST")
-    aws.clock.sleep(60)
-    wrote = aws.deploy(properties)
-    assert "CreateTable" not in wrote
+class TestUpdates(Updates):
+    rows = UPDATES
 
 
 # ------------------------------------------------------------------ indexes, one after another
@@ -722,12 +608,6 @@ def test_an_adopted_table_keeps_what_the_template_does_not_declare(aws: World) -
     assert set(aws.indexes()) == {"gsi-theirs", "gsi-a"}
     assert (aws.table()["RecoveryDays"], aws.tags()) == (35, {"team": "till"})
     assert aws.table()["Table"]["DeletionProtectionEnabled"] is True
-
-
-def foreign_table(aws: World, *indexes: str) -> None:
-    made = declare(*[index(name) for name in indexes])
-    aws.somebody().create_table(**made)
-    aws.clock.sleep(60)
 
 
 def test_an_index_from_before_the_adoption_outlives_a_failed_update(aws: World) -> None:

@@ -5,14 +5,31 @@ That the steps lead there, and what a service makes of them, is `features/test_l
 
 from __future__ import annotations
 
-from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from described import STREAM, Answers, declared, index, is_now, planned, tags_of, told, unseen
-from msgspec import Struct, structs
-from provisioning import Owner
-from sentinel.feature import Goal, Step
+from described import STREAM, declared, index, is_now, planned, tags_of, unseen
+from msgspec import structs
+from promises import Setting, ThreeWayRule
+from provisioning import (
+    FOUR,
+    KINESIS,
+    Owner,
+    Properties,
+    World,
+    declare,
+    goal,
+    insights,
+    kinesis,
+    pitr,
+    policy,
+    provisioned,
+    sse,
+    stream,
+    ttl,
+    units,
+)
+from sentinel.feature import Step
 from sentinel.plan import make_plan
 from sentinel.schema import (
     Capacity,
@@ -32,183 +49,109 @@ from sentinel.schema import (
 from sentinel.table import Table
 
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
-KINESIS = "arn:aws:kinesis:us-east-1:123456789012:stream/orders"
 DOCUMENT = '{"Statement": []}'
 POLICY = ResourcePolicy(DOCUMENT)
+RECOVERING = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED"}}
 # ------------------------------------------------------------------ one rule for every setting
 
 
-class There(Struct):
-    """How a table has a setting: as described, and in the answers of other reads."""
-
-    described: dict[str, Any] = {}
-    answers: Answers = {}
-
-
-class Setting(NamedTuple):
-    """How it is declared on and off (None: it cannot be declared off), how a table has it, and the plan's words."""
-
-    on: dict[str, Any]
-    off: dict[str, Any] | None
-    there: There
-    switched_on: str
-    switched_off: str
-    left_alone: str = ""  # a setting that is only read where it is declared cannot be told
-
-
-SETTINGS = {
+SETTINGS: dict[str, Setting] = {
     "deletion protection": Setting(
         {"deletion_protection": True},
         {"deletion_protection": False},
-        There({"DeletionProtectionEnabled": True}),
         "~ deletion protection  off → on",
         "~ deletion protection  on → off",
         "deletion protection is on",
+        described={"DeletionProtectionEnabled": True},
     ),
     "point-in-time recovery": Setting(
         {"point_in_time_recovery": PointInTimeRecovery(True)},
         {"point_in_time_recovery": PointInTimeRecovery(False)},
-        There(
-            answers={
-                "point-in-time recovery": {
-                    "": {
-                        "ContinuousBackupsDescription": {
-                            "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED"}
-                        }
-                    }
-                }
-            }
-        ),
         "~ point-in-time recovery  off → on",
         "~ point-in-time recovery  on → off",
         "point-in-time recovery is on",
+        answers={"point-in-time recovery": {"": {"ContinuousBackupsDescription": RECOVERING}}},
     ),
     "ttl": Setting(
         {"time_to_live": TimeToLive(True, "until")},
         {"time_to_live": TimeToLive(False, "until")},
-        There(
-            answers={"ttl": {"": {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}}}}
-        ),
         "+ ttl  until",
         "- ttl  until",
         "TTL is on, by until",
+        answers={"ttl": {"": {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}}}},
     ),
     "encryption": Setting(
         {"encryption": Encryption(True)},
         {"encryption": Encryption(False)},
-        There(
-            {"SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": KEY_ARN}},
-            {"encryption": {"alias": {"KeyMetadata": {"Arn": KEY_ARN}}}},
-        ),
         "~ encryption  DynamoDB's own key → the account's key for DynamoDB",
         f"~ encryption  {KEY_ARN} → DynamoDB's own key",
         f"encryption is by {KEY_ARN}",
+        described={"SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": KEY_ARN}},
+        answers={"encryption": {"alias": {"KeyMetadata": {"Arn": KEY_ARN}}}},
     ),
     "a stream": Setting(
         {"stream": Stream("KEYS_ONLY")},
         None,
-        There(STREAM),
         "+ stream  KEYS_ONLY",
         "- stream  KEYS_ONLY",
         "a stream is on, KEYS_ONLY",
+        described=STREAM,
     ),
     "a table class": Setting(
         {"table_class": "STANDARD_INFREQUENT_ACCESS"},
         {"table_class": "STANDARD"},
-        There({"TableClassSummary": {"TableClass": "STANDARD_INFREQUENT_ACCESS"}}),
         "~ table class  STANDARD → STANDARD_INFREQUENT_ACCESS",
         "~ table class  STANDARD_INFREQUENT_ACCESS → STANDARD",
         "the table class is STANDARD_INFREQUENT_ACCESS",
+        described={"TableClassSummary": {"TableClass": "STANDARD_INFREQUENT_ACCESS"}},
     ),
     "an on-demand maximum": Setting(
         {"maximum": Maximum(5, 5)},
         {"maximum": Maximum(-1, -1)},
-        There({"OnDemandThroughput": {"MaxReadRequestUnits": 5, "MaxWriteRequestUnits": 5}}),
         "~ on-demand maximum of table  none/none → 5/5",
         "~ on-demand maximum of table  5/5 → none/none",
         "an on-demand maximum is set, 5/5",
+        described={"OnDemandThroughput": {"MaxReadRequestUnits": 5, "MaxWriteRequestUnits": 5}},
     ),
     "provisioned capacity": Setting(
         {"billing_mode": "PROVISIONED", "capacity": Capacity(5, 5)},
         {"billing_mode": "PAY_PER_REQUEST"},
-        There(
-            {
-                "BillingModeSummary": {"BillingMode": "PROVISIONED"},
-                "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
-            }
-        ),
         "~ billing  PAY_PER_REQUEST → PROVISIONED\n~ capacity of table  on demand → 5/5",
         "~ billing  PROVISIONED → PAY_PER_REQUEST",
         "the billing mode is PROVISIONED",
+        described={
+            "BillingModeSummary": {"BillingMode": "PROVISIONED"},
+            "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+        },
     ),
     "contributor insights": Setting(
         {"insights": Insights(True)},
         {"insights": Insights(False)},
-        There(answers={"insights": {"": {"ContributorInsightsStatus": "ENABLED"}}}),
         "~ insights of table  off → on",
         "~ insights of table  on → off",
+        answers={"insights": {"": {"ContributorInsightsStatus": "ENABLED"}}},
     ),
     "a resource policy": Setting(
         {"resource_policy": POLICY},
         None,
-        There(answers={"policy": {"": {"Policy": DOCUMENT}}}),
         "+ policy",
         "- policy",
+        answers={"policy": {"": {"Policy": DOCUMENT}}},
     ),
     "a kinesis stream": Setting(
         {"kinesis": KinesisStream(KINESIS)},
         None,
-        There(
-            answers={
-                "kinesis": {
-                    "": {"KinesisDataStreamDestinations": [{"StreamArn": KINESIS, "DestinationStatus": "ACTIVE"}]}
-                }
-            }
-        ),
         f"+ kinesis  {KINESIS}",
         f"- kinesis  {KINESIS}",
+        answers={
+            "kinesis": {"": {"KinesisDataStreamDestinations": [{"StreamArn": KINESIS, "DestinationStatus": "ACTIVE"}]}}
+        },
     ),
 }
-# What the template says now, what it said before, whether the setting is on → what happens to it.
-CREATE = "nothing, this is a Create"
-RULE = {
-    **{("on", before, "off"): "switched on" for before in (CREATE, "silent", "off", "on")},
-    **{("on", before, "on"): "stays" for before in (CREATE, "silent", "off", "on")},
-    **{("off", before, "on"): "switched off" for before in (CREATE, "silent", "off", "on")},
-    **{("off", before, "off"): "stays" for before in (CREATE, "silent", "off", "on")},
-    ("silent", "on", "on"): "switched off",
-    ("silent", "on", "off"): "stays",
-    ("silent", "off", "on"): "switched off",
-    ("silent", "off", "off"): "stays",
-    **{("silent", before, "on"): "left alone" for before in (CREATE, "silent")},
-    **{("silent", before, "off"): "stays" for before in (CREATE, "silent")},
-}
-assert RULE.keys() == set(product(("on", "off", "silent"), (CREATE, "on", "off", "silent"), ("on", "off")))
 
 
-CASES = [
-    pytest.param(setting, *case, outcome, id=f"{name}: {', '.join(case)}")
-    for name, setting in SETTINGS.items()
-    for case, outcome in RULE.items()
-    if setting.off is not None or "off" not in case[:2]
-]
-
-
-@pytest.mark.parametrize(("setting", "says", "said", "found", "outcome"), CASES)
-def test_declared_is_made_so_formerly_declared_goes_back_and_the_rest_is_left_alone(
-    setting: Setting, says: str, said: str, found: str, outcome: str
-) -> None:
-    words = {"on": setting.on, "off": setting.off or {}, "silent": {}}
-    former = None if said == CREATE else declared(**words[said])
-    plan = planned(
-        declared(**words[says]),
-        former,
-        is_now(answers=setting.there.answers, **setting.there.described) if found == "on" else is_now(),
-    )
-    assert told(plan) == {"switched on": setting.switched_on, "switched off": setting.switched_off}.get(outcome, "")
-    alone = {line.removesuffix("; left alone") for line in plan.unmanaged} - {"the billing mode is PAY_PER_REQUEST"}
-    assert alone == ({setting.left_alone} if outcome == "left alone" else set()) - {""}
-    assert plan.conflicts == ()
+class TestRule(ThreeWayRule):
+    rows = SETTINGS
 
 
 def test_what_a_plan_says_is_there_beside_the_settings() -> None:
@@ -237,30 +180,39 @@ def test_what_a_plan_says_is_there_beside_the_settings() -> None:
 
 # ------------------------------------------------------------------ in which order
 
-ALL_ON = {name: value for setting in SETTINGS.values() for name, value in setting.on.items()}
-ALL_THERE = {name: value for setting in SETTINGS.values() for name, value in setting.there.described.items()}
-ALL_SHOWN = {name: value for setting in SETTINGS.values() for name, value in setting.there.answers.items()}
-del ALL_ON["maximum"], ALL_THERE["OnDemandThroughput"]  # of on-demand tables alone
+ALL_ON: Properties = {
+    **provisioned(),
+    **ttl(),
+    **pitr(),
+    **sse(),
+    **stream(),
+    **policy(),
+    **insights(),
+    **kinesis(),
+    "TableClass": "STANDARD_INFREQUENT_ACCESS",
+    "DeletionProtectionEnabled": True,
+}
+EVERYTHING = declare(FOUR[0] | units(5), **ALL_ON)
 
 
-def test_what_protects_comes_first_when_it_goes_on_and_last_when_it_goes_off() -> None:
-    on = planned(declared("a", **ALL_ON), declared("b"), is_now(index("b")))
-    assert [step.target for step in on.steps] == [
-        "deletion protection", "point-in-time recovery", "b", "table class", "billing", "stream", "encryption",
-        "policy", "insights", "kinesis", "a", "ttl",
+def test_what_protects_comes_first_when_it_goes_on_and_last_when_it_goes_off(aws: World) -> None:
+    little = declare(FOUR[1])
+    aws.deploy(little)
+    assert [step["target"] for step in aws.plan(EVERYTHING, little).steps] == [
+        "deletion protection", "point-in-time recovery", "gsi-b", "table class", "billing", "stream", "encryption",
+        "policy", "insights", "kinesis", "gsi-a", "ttl",
     ]  # fmt: skip
-    off = planned(declared("b"), declared("a", **ALL_ON), is_now(index("a"), answers=ALL_SHOWN, **ALL_THERE))
-    assert [step.target for step in off.steps] == [
-        "ttl", "a", "table class", "billing", "stream", "encryption", "policy", "insights", "kinesis", "b",
+    aws.deploy(EVERYTHING, little)
+    assert [step["target"] for step in aws.plan(little, EVERYTHING).steps] == [
+        "ttl", "gsi-a", "table class", "billing", "stream", "encryption", "policy", "insights", "kinesis", "gsi-b",
         "deletion protection", "point-in-time recovery",
     ]  # fmt: skip
 
 
 def test_a_detached_build_comes_after_all_that_the_answer_waits_for() -> None:
-    goal = Goal(schema=declared("a", **ALL_ON), traces=(declared(),), detached=True)
-    steps = make_plan(goal, is_now()).steps
-    assert [step.target for step in steps][-2:] == ["ttl", "a"]
-    assert [step.target for step in steps if step.after_answer] == ["a"]
+    steps = make_plan(goal(EVERYTHING | {"WaitForIndexes": "Detached"}, declare(), None), is_now()).steps
+    assert [step.target for step in steps][-2:] == ["ttl", "gsi-a"]
+    assert [step.target for step in steps if step.after_answer] == ["gsi-a"]
 
 
 # ------------------------------------------------------------------ what each call waits for
@@ -346,7 +298,7 @@ def test_only_what_leaves_the_table_itself_alone_overtakes_a_wait() -> None:
 
 
 def test_nothing_but_the_creation_is_called_before_there_is_a_table() -> None:
-    creation, *rest = make_plan(Goal(schema=declared("a", **ALL_ON)), None).steps
+    creation, *rest = make_plan(goal(EVERYTHING), None).steps
     assert (creation.action, creation.waits_for(None)) == ("CreateTable", "")
     assert {step.waits_for(None) for step in rest} == {"the table is not there yet"}
     assert creation.waits_for(is_now(TableStatus="DELETING")) == "the table is DELETING"

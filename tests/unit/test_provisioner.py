@@ -26,19 +26,13 @@ from strict_aws.faults import ServiceError
 from strict_aws.state import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 APPROVAL = approval_table_schema()
 NO_TTL = structs.replace(APPROVAL, time_to_live=None)
 NAME = "sentinel-requests"
 ARN = f"arn:aws:dynamodb:us-east-1:123456789012:table/{NAME}"
 MISSING = "ResourceNotFoundException", "Requested resource not found: Table: sentinel-requests not found"
-
-
-@pytest.fixture
-def aws() -> Iterator[World]:
-    with World() as world:
-        yield world
 
 
 class Sleeps(list[float]):
