@@ -48,7 +48,7 @@ def declared(*indexes: str, **properties: Any) -> TableSchema:
     )
 
 
-def index(name: str, status: str = "ACTIVE", **fields: Any) -> dict[str, Any]:
+def index_now(name: str, status: str = "ACTIVE", **fields: Any) -> dict[str, Any]:
     key = [{"AttributeName": name, "KeyType": "HASH"}]
     made = {"IndexName": name, "KeySchema": key, "Projection": {"ProjectionType": "ALL"}, "IndexStatus": status}
     return made | fields

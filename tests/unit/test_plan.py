@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from described import STREAM, declared, index, is_now, planned, tags_of, unseen
+from described import STREAM, declared, index_now, is_now, planned, tags_of, unseen
 from msgspec import structs
 from promises import Setting, ThreeWayRule
 from provisioning import (
@@ -159,8 +159,8 @@ def test_what_a_plan_says_is_there_beside_the_settings() -> None:
         declared("a", billing_mode="PAY_PER_REQUEST"),
         declared("a", billing_mode="PAY_PER_REQUEST", warm=Warm(20000, 5000)),
         is_now(
-            index("a"),
-            index("theirs"),
+            index_now("a"),
+            index_now("theirs"),
             answers={
                 "tags": {
                     "": tags_of({"team": "till", "aws:cloudformation:stack-name": "shop", "sentinel:managed-by": ""})
@@ -219,12 +219,14 @@ def test_a_detached_build_comes_after_all_that_the_answer_waits_for() -> None:
 
 STATES: dict[str, Table] = {
     "at rest": is_now(),
-    "an index backfills": is_now(index("a", "CREATING", Backfilling=True)),
-    "an index is not yet backfilling": is_now(index("a", "CREATING", Backfilling=False)),
-    "two indexes backfill": is_now(index("a", "CREATING", Backfilling=True), index("z", "CREATING", Backfilling=True)),
-    "another index changes": is_now(index("a"), index("z", "UPDATING")),
-    "another index goes": is_now(index("a"), index("z", "DELETING")),
-    "an index is being warmed": is_now(index("a"), index("z", WarmThroughput={"Status": "UPDATING"})),
+    "an index backfills": is_now(index_now("a", "CREATING", Backfilling=True)),
+    "an index is not yet backfilling": is_now(index_now("a", "CREATING", Backfilling=False)),
+    "two indexes backfill": is_now(
+        index_now("a", "CREATING", Backfilling=True), index_now("z", "CREATING", Backfilling=True)
+    ),
+    "another index changes": is_now(index_now("a"), index_now("z", "UPDATING")),
+    "another index goes": is_now(index_now("a"), index_now("z", "DELETING")),
+    "an index is being warmed": is_now(index_now("a"), index_now("z", WarmThroughput={"Status": "UPDATING"})),
     "the table is being warmed": is_now(WarmThroughput={"Status": "UPDATING"}),
     "encryption changes": is_now(SSEDescription={"Status": "UPDATING"}),
     "the table changes": is_now(TableStatus="UPDATING"),
@@ -243,12 +245,12 @@ CALLS = {
             global_secondary_indexes=(GlobalSecondaryIndex("a", (KeyAttribute("a"),), insights=Insights(True)),),
         ),
         None,
-        is_now(index("a")),
+        is_now(index_now("a")),
     ),
     "table class": planned(declared(table_class="STANDARD_INFREQUENT_ACCESS"), None, is_now()),
     "another index": planned(declared("b"), None, is_now()),
-    "the index off": planned(declared(), declared("a"), is_now(index("a"))),
-    "the build off": planned(declared(), declared("a"), is_now(index("a", "CREATING", Backfilling=True))),
+    "the index off": planned(declared(), declared("a"), is_now(index_now("a"))),
+    "the build off": planned(declared(), declared("a"), is_now(index_now("a", "CREATING", Backfilling=True))),
 }
 BESIDE = {"recovery", "tags", "policy", "kinesis", "insights"}
 # By state: the calls that DynamoDB takes then (engines and API reference); the others wait.
