@@ -113,8 +113,6 @@ UPDATES: UpdateRows = {
     ),
     "recovery off": (declare(**pitr()), declare(**pitr(on=False)), ["UpdateContinuousBackups"]),
     "recovery not declared any more": (declare(**pitr()), declare(), ["UpdateContinuousBackups"]),
-    "protection on": (declare(), declare(DeletionProtectionEnabled=True), ["UpdateTable"]),
-    "protection not declared any more": (declare(DeletionProtectionEnabled=True), declare(), ["UpdateTable"]),
     "to provisioned, with indexes, in one call": (
         declare(FOUR[0], FOUR[1]),
         declare(index("gsi-a", **units(3)), index("gsi-b", **units(4)), **provisioned()),
@@ -747,13 +745,6 @@ def test_a_backfill_is_cancelled_before_the_table_is_deleted(aws: World) -> None
     began = aws.clock()
     assert remove(aws, declare(FOUR[0])) == "DELETED"
     assert aws.clock() - began < 150
-
-
-def test_a_protected_table_is_not_deleted_and_says_how(aws: World) -> None:
-    aws.deploy(declare(DeletionProtectionEnabled=True))
-    with pytest.raises(OperationRefused, match="Deploy once with DeletionProtectionEnabled: false"):
-        remove(aws, declare(DeletionProtectionEnabled=True))
-    assert aws.journal.of("DeleteTable") == []
 
 
 @pytest.mark.parametrize("delete", [True, False])

@@ -56,14 +56,6 @@ RECOVERING = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "E
 
 
 SETTINGS: dict[str, Setting] = {
-    "deletion protection": Setting(
-        {"deletion_protection": True},
-        {"deletion_protection": False},
-        "~ deletion protection  off → on",
-        "~ deletion protection  on → off",
-        "deletion protection is on",
-        described={"DeletionProtectionEnabled": True},
-    ),
     "point-in-time recovery": Setting(
         {"point_in_time_recovery": PointInTimeRecovery(True)},
         {"point_in_time_recovery": PointInTimeRecovery(False)},
