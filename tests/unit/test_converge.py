@@ -99,20 +99,6 @@ UPDATES: UpdateRows = {
     ),
     "ttl on": (declare(), declare(**ttl()), ["UpdateTimeToLive"]),
     "ttl said to be off where it is": (declare(), declare(**ttl(on=False)), []),
-    "recovery on": (declare(), declare(**pitr()), ["UpdateContinuousBackups"]),
-    "recovery on, with days": (declare(), declare(**pitr(RecoveryPeriodInDays=3)), ["UpdateContinuousBackups"]),
-    "other days": (
-        declare(**pitr(RecoveryPeriodInDays=3)),
-        declare(**pitr(RecoveryPeriodInDays=4)),
-        ["UpdateContinuousBackups"],
-    ),
-    "days not declared any more": (
-        declare(**pitr(RecoveryPeriodInDays=3)),
-        declare(**pitr()),
-        ["UpdateContinuousBackups"],
-    ),
-    "recovery off": (declare(**pitr()), declare(**pitr(on=False)), ["UpdateContinuousBackups"]),
-    "recovery not declared any more": (declare(**pitr()), declare(), ["UpdateContinuousBackups"]),
     "to provisioned, with indexes, in one call": (
         declare(FOUR[0], FOUR[1]),
         declare(index("gsi-a", **units(3)), index("gsi-b", **units(4)), **provisioned()),
@@ -491,13 +477,6 @@ def test_a_ttl_change_undone_within_the_hour_is_pending_in_log_and_plan(aws: Wor
 
 
 # ------------------------------------------------------------------ backups
-
-
-def test_recovery_that_is_not_available_yet_is_waited_for(aws: World) -> None:
-    unavailable = ServiceError("ContinuousBackupsUnavailableException", "Backups are being enabled for the table")
-    aws.faults.on("UpdateContinuousBackups", times=9, error=unavailable)
-    aws.deploy(declare(**pitr(RecoveryPeriodInDays=7), **ttl()))
-    assert aws.table()["RecoveryDays"] == 7
 
 
 # ------------------------------------------------------------------ encryption

@@ -56,14 +56,6 @@ RECOVERING = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "E
 
 
 SETTINGS: dict[str, Setting] = {
-    "point-in-time recovery": Setting(
-        {"point_in_time_recovery": PointInTimeRecovery(True)},
-        {"point_in_time_recovery": PointInTimeRecovery(False)},
-        "~ point-in-time recovery  off → on",
-        "~ point-in-time recovery  on → off",
-        "point-in-time recovery is on",
-        answers={"point-in-time recovery": {"": {"ContinuousBackupsDescription": RECOVERING}}},
-    ),
     "ttl": Setting(
         {"time_to_live": TimeToLive(True, "until")},
         {"time_to_live": TimeToLive(False, "until")},

@@ -1,0 +1,51 @@
+"""Point-in-time recovery: on or off, and for how many days."""
+
+from __future__ import annotations
+
+from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from provisioning import World, declare, pitr, ttl
+from sentinel.schema import PointInTimeRecovery
+from strict_aws.faults import ServiceError
+
+RECOVERING = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED"}}
+SETTINGS = {
+    "point-in-time recovery": Setting(
+        {"point_in_time_recovery": PointInTimeRecovery(True)},
+        {"point_in_time_recovery": PointInTimeRecovery(False)},
+        "~ point-in-time recovery  off → on",
+        "~ point-in-time recovery  on → off",
+        "point-in-time recovery is on",
+        answers={"point-in-time recovery": {"": {"ContinuousBackupsDescription": RECOVERING}}},
+    ),
+}
+UPDATES: UpdateRows = {
+    "recovery on": (declare(), declare(**pitr()), ["UpdateContinuousBackups"]),
+    "recovery on, with days": (declare(), declare(**pitr(RecoveryPeriodInDays=3)), ["UpdateContinuousBackups"]),
+    "other days": (
+        declare(**pitr(RecoveryPeriodInDays=3)),
+        declare(**pitr(RecoveryPeriodInDays=4)),
+        ["UpdateContinuousBackups"],
+    ),
+    "days not declared any more": (
+        declare(**pitr(RecoveryPeriodInDays=3)),
+        declare(**pitr()),
+        ["UpdateContinuousBackups"],
+    ),
+    "recovery off": (declare(**pitr()), declare(**pitr(on=False)), ["UpdateContinuousBackups"]),
+    "recovery not declared any more": (declare(**pitr()), declare(), ["UpdateContinuousBackups"]),
+}
+
+
+class TestRule(ThreeWayRule):
+    rows = SETTINGS
+
+
+class TestUpdates(Updates):
+    rows = UPDATES
+
+
+def test_recovery_that_is_not_available_yet_is_waited_for(aws: World) -> None:
+    unavailable = ServiceError("ContinuousBackupsUnavailableException", "Backups are being enabled for the table")
+    aws.faults.on("UpdateContinuousBackups", times=9, error=unavailable)
+    aws.deploy(declare(**pitr(RecoveryPeriodInDays=7), **ttl()))
+    assert aws.table()["RecoveryDays"] == 7
