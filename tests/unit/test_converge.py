@@ -145,12 +145,6 @@ UPDATES: UpdateRows = {
         declare(index("gsi-a", **warm(13000)), **warm(14000)),
         ["UpdateTable", "UpdateTable"],
     ),
-    "a table class": (declare(), declare(TableClass="STANDARD_INFREQUENT_ACCESS"), ["UpdateTable"]),
-    "a table class not declared any more": (
-        declare(TableClass="STANDARD_INFREQUENT_ACCESS"),
-        declare(),
-        ["UpdateTable"],
-    ),
     "the account's key": (declare(), declare(**sse()), ["UpdateTable"]),
     "encryption not declared any more": (declare(**sse()), declare(), ["UpdateTable"]),
     "encryption said to be the default": (declare(), declare(**sse(on=False)), []),

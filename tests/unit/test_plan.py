@@ -81,14 +81,6 @@ SETTINGS: dict[str, Setting] = {
         "a stream is on, KEYS_ONLY",
         described=STREAM,
     ),
-    "a table class": Setting(
-        {"table_class": "STANDARD_INFREQUENT_ACCESS"},
-        {"table_class": "STANDARD"},
-        "~ table class  STANDARD → STANDARD_INFREQUENT_ACCESS",
-        "~ table class  STANDARD_INFREQUENT_ACCESS → STANDARD",
-        "the table class is STANDARD_INFREQUENT_ACCESS",
-        described={"TableClassSummary": {"TableClass": "STANDARD_INFREQUENT_ACCESS"}},
-    ),
     "an on-demand maximum": Setting(
         {"maximum": Maximum(5, 5)},
         {"maximum": Maximum(-1, -1)},
