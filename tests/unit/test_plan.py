@@ -33,7 +33,6 @@ from sentinel.feature import Step
 from sentinel.plan import make_plan
 from sentinel.schema import (
     Capacity,
-    Encryption,
     GlobalSecondaryIndex,
     Insights,
     KeyAttribute,
@@ -63,15 +62,6 @@ SETTINGS: dict[str, Setting] = {
         "- ttl  until",
         "TTL is on, by until",
         answers={"ttl": {"": {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}}}},
-    ),
-    "encryption": Setting(
-        {"encryption": Encryption(True)},
-        {"encryption": Encryption(False)},
-        "~ encryption  DynamoDB's own key → the account's key for DynamoDB",
-        f"~ encryption  {KEY_ARN} → DynamoDB's own key",
-        f"encryption is by {KEY_ARN}",
-        described={"SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": KEY_ARN}},
-        answers={"encryption": {"alias": {"KeyMetadata": {"Arn": KEY_ARN}}}},
     ),
     "a stream": Setting(
         {"stream": Stream("KEYS_ONLY")},

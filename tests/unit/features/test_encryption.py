@@ -1,0 +1,93 @@
+"""Encryption at rest: which key, by whichever of its names it is declared."""
+
+from __future__ import annotations
+
+import pytest
+from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from provisioning import ACCOUNT, World, declare, sse, tags, ttl
+from sentinel.errors import TableConflict
+from sentinel.schema import Encryption
+from strict_aws.faults import ServiceError
+
+KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
+SETTINGS = {
+    "encryption": Setting(
+        {"encryption": Encryption(True)},
+        {"encryption": Encryption(False)},
+        "~ encryption  DynamoDB's own key → the account's key for DynamoDB",
+        f"~ encryption  {KEY_ARN} → DynamoDB's own key",
+        f"encryption is by {KEY_ARN}",
+        described={"SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": KEY_ARN}},
+        answers={"encryption": {"alias": {"KeyMetadata": {"Arn": KEY_ARN}}}},
+    ),
+}
+UPDATES: UpdateRows = {
+    "the account's key": (declare(), declare(**sse()), ["UpdateTable"]),
+    "encryption not declared any more": (declare(**sse()), declare(), ["UpdateTable"]),
+    "encryption said to be the default": (declare(), declare(**sse(on=False)), []),
+}
+
+
+class TestRule(ThreeWayRule):
+    rows = SETTINGS
+
+
+class TestUpdates(Updates):
+    rows = UPDATES
+
+
+# ------------------------------------------------------------------ the names of a key
+
+
+@pytest.mark.parametrize("form", ["id", "arn", "alias", "alias ARN"])
+@pytest.mark.parametrize("other", ["id", "arn", "alias", "alias ARN"])
+def test_the_names_of_one_key_are_one_key(aws: World, form: str, other: str) -> None:
+    key = aws.keys.make("alias/orders")
+    alias_arn = f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/orders"
+    forms = {"id": key.id, "arn": key.arn, "alias": "alias/orders", "alias ARN": alias_arn}
+    aws.deploy(declare(**sse(forms[form])))
+    assert aws.table()["Table"]["SSEDescription"]["KMSMasterKeyArn"] == key.arn
+    assert aws.deploy(declare(**sse(forms[other])), declare(**sse(forms[form]))) == []
+
+
+def test_another_key_is_another_key(aws: World) -> None:
+    aws.keys.make("alias/one")
+    two = aws.keys.make("alias/two")
+    aws.deploy(declare(**sse("alias/one")))
+    assert aws.deploy(declare(**sse("alias/two")), declare(**sse("alias/one"))) == ["UpdateTable"]
+    assert aws.table()["Table"]["SSEDescription"]["KMSMasterKeyArn"] == two.arn
+    assert aws.deploy(declare(**sse()), declare(**sse("alias/two"))) == ["UpdateTable"]
+    assert aws.table()["Table"]["SSEDescription"]["KMSMasterKeyArn"] == aws.keys.dynamodb.arn
+
+
+def test_an_alias_that_may_not_be_resolved_is_an_error_that_names_the_right(aws: World) -> None:
+    aws.keys.make("alias/orders")
+    aws.deploy(declare(**sse("alias/orders")))
+    aws.faults.always("DescribeKey", error="denied")
+    with pytest.raises(Exception, match=r"ACCESS_DENIED: kms:DescribeKey of alias/orders on orders"):
+        aws.run(declare(**sse("alias/orders")))
+
+
+def test_the_accounts_own_key_needs_no_right_to_be_told(aws: World) -> None:
+    aws.deploy(declare(**sse()))
+    aws.faults.always("DescribeKey", error="denied")
+    assert aws.run(declare(**sse())).status == "EXISTS"
+
+
+def test_a_key_of_the_account_that_was_never_used_is_not_the_one_that_is_there(aws: World) -> None:
+    aws.keys.make("alias/orders")
+    aws.deploy(declare(**sse("alias/orders")))
+    aws.faults.on("DescribeKey", times=2, error=ServiceError("NotFoundException", "Alias aws/dynamodb is not found"))
+    assert aws.deploy(declare(**sse()), declare(**sse("alias/orders"))) == ["UpdateTable"]
+
+
+# ------------------------------------------------------------------ a key that cannot be used
+
+
+def test_while_a_tables_key_cannot_be_used_what_the_service_still_takes_is_done(aws: World) -> None:
+    aws.deploy(declare(**ttl("ttl")))
+    aws.tables.set_status("orders", "INACCESSIBLE_ENCRYPTION_CREDENTIALS")
+    assert aws.run(declare(**ttl("ttl"), **tags(a="1")), declare(**ttl("ttl"))).status == "UPDATED"
+    assert aws.tags() == {"a": "1"}
+    with pytest.raises(TableConflict, match="TimeToLiveSpecification: cannot be changed while the KMS key of orders"):
+        aws.run(declare(**tags(a="1")), declare(**ttl("ttl"), **tags(a="1")))
