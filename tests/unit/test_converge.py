@@ -14,7 +14,6 @@ import pytest
 from promises import UpdateRows, Updates
 from provisioning import (
     FOUR,
-    KINESIS,
     OTHER_STACK,
     STACK,
     Owner,
@@ -217,27 +216,6 @@ UPDATES: UpdateRows = {
         [],
     ),
     "a policy not declared any more": (declare(**policy()), declare(), ["DeleteResourcePolicy"]),
-    "a kinesis stream": (declare(), declare(**kinesis()), ["EnableKinesisStreamingDestination"]),
-    "another precision": (
-        declare(**kinesis()),
-        declare(**kinesis(ApproximateCreationDateTimePrecision="MICROSECOND")),
-        ["UpdateKinesisStreamingDestination"],
-    ),
-    "a precision not declared any more": (
-        declare(**kinesis(ApproximateCreationDateTimePrecision="MICROSECOND")),
-        declare(**kinesis()),
-        ["UpdateKinesisStreamingDestination"],
-    ),
-    "another kinesis stream": (
-        declare(**kinesis()),
-        declare(**kinesis(f"{KINESIS}-2")),
-        ["DisableKinesisStreamingDestination", "EnableKinesisStreamingDestination"],
-    ),
-    "a kinesis stream not declared any more": (
-        declare(**kinesis()),
-        declare(),
-        ["DisableKinesisStreamingDestination"],
-    ),
     "local indexes in another order": (
         declare(LocalSecondaryIndexes=[index("by-b", "a", "b"), index("by-c", "a", "c")], key=("a", "s")),
         declare(LocalSecondaryIndexes=[index("by-c", "a", "c"), index("by-b", "a", "b")], key=("a", "s")),
@@ -751,15 +729,6 @@ def test_a_status_that_no_waiting_ends_is_told_at_once(aws: World, status: str) 
     with pytest.raises(TableConflict, match=f"orders is {status}. "):
         aws.run(declare(**tags(a="1")), declare())
     assert aws.clock() - began < 5
-
-
-def test_a_kinesis_stream_that_dynamodb_cannot_reach_is_told(aws: World) -> None:
-    aws.deploy(declare())
-    aws.tables.bad_streams.add(KINESIS)
-    with pytest.raises(OperationRefused, match="DynamoDB could not enable"):
-        aws.run(declare(**kinesis()), declare())
-    aws.tables.bad_streams.clear()
-    assert aws.deploy(declare(**kinesis()), declare()) == ["EnableKinesisStreamingDestination"]
 
 
 # ------------------------------------------------------------------ somebody else's hands, meanwhile

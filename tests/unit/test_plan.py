@@ -104,15 +104,6 @@ SETTINGS: dict[str, Setting] = {
         "- policy",
         answers={"policy": {"": {"Policy": DOCUMENT}}},
     ),
-    "a kinesis stream": Setting(
-        {"kinesis": KinesisStream(KINESIS)},
-        None,
-        f"+ kinesis  {KINESIS}",
-        f"- kinesis  {KINESIS}",
-        answers={
-            "kinesis": {"": {"KinesisDataStreamDestinations": [{"StreamArn": KINESIS, "DestinationStatus": "ACTIVE"}]}}
-        },
-    ),
 }
 
 
