@@ -186,24 +186,6 @@ UPDATES: UpdateRows = {
         ["TagResource", "UntagResource"],
     ),
     "tags not declared any more": (declare(**tags(a="1")), declare(), ["UntagResource"]),
-    "insights": (declare(), declare(**insights()), ["UpdateContributorInsights"]),
-    "another mode of insights": (
-        declare(**insights()),
-        declare(**insights(Mode="THROTTLED_KEYS")),
-        ["UpdateContributorInsights"],
-    ),
-    "a mode of insights not declared any more": (
-        declare(**insights(Mode="THROTTLED_KEYS")),
-        declare(**insights()),
-        ["UpdateContributorInsights"],
-    ),
-    "insights not declared any more": (declare(**insights()), declare(), ["UpdateContributorInsights"]),
-    "insights of an index": (declare(FOUR[0]), declare(index("gsi-a", **insights())), ["UpdateContributorInsights"]),
-    "a new index with insights": (
-        declare(),
-        declare(index("gsi-a", **insights())),
-        ["UpdateTable", "UpdateContributorInsights"],
-    ),
     "a policy": (declare(), declare(**policy()), ["PutResourcePolicy"]),
     "another policy": (declare(**policy()), declare(**policy("dynamodb:Query")), ["PutResourcePolicy"]),
     "the same policy as text, in another order": (
@@ -451,38 +433,6 @@ def test_a_ttl_change_undone_within_the_hour_is_pending_in_log_and_plan(aws: Wor
 
 
 # ------------------------------------------------------------------ insights that fail
-
-FAILED = (
-    "contributor insights of {} are FAILED: Amazon CloudWatch Contributor Insights rule limit reached. Please disable"
-    " Contributor Insights for other tables/indexes OR disable other CloudWatch Contributor Insights rules before"
-    " retrying; to try again, deploy them with Enabled: false, then with true"
-)
-
-
-@pytest.mark.parametrize(("place", "named"), [("orders", "the table"), ("gsi-a", "gsi-a")])
-def test_insights_that_fail_are_told_in_log_and_plan_and_not_enabled_by_every_deploy(
-    aws: World, place: str, named: str
-) -> None:
-    aws.tables.bad_insights.add(place)
-    declared = declare(index("gsi-a", **insights()), **insights())
-    aws.deploy(declared)
-    assert aws.table()["Insights"]["" if place == "orders" else place][0] == "FAILED"
-    for former in (None, declare(), declared):
-        aws.assert_converged(declared, former)
-    plan = aws.plan(declared, declared)
-    assert (plan.unmanaged, plan.summary) == ([FAILED.format(named)], f"! {FAILED.format(named)}")
-    assert f"orders: {FAILED.format(named)}" in aws.lines
-
-
-def test_insights_that_failed_are_tried_again_by_switching_them_off_and_on(aws: World) -> None:
-    aws.tables.bad_insights.add("orders")
-    aws.deploy(declare(**insights()))
-    aws.tables.bad_insights.clear()
-    assert aws.deploy(declare(**insights(on=False)), declare(**insights())) == ["UpdateContributorInsights"]
-    assert aws.deploy(declare(**insights()), declare(**insights(on=False))) == ["UpdateContributorInsights"]
-    aws.clock.sleep(60)
-    assert aws.table()["Insights"][""][0] == "ENABLED"
-    assert aws.plan(declare(**insights())).unmanaged == []
 
 
 # ------------------------------------------------------------------ whose it is

@@ -90,13 +90,6 @@ SETTINGS: dict[str, Setting] = {
             "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
         },
     ),
-    "contributor insights": Setting(
-        {"insights": Insights(True)},
-        {"insights": Insights(False)},
-        "~ insights of table  off → on",
-        "~ insights of table  on → off",
-        answers={"insights": {"": {"ContributorInsightsStatus": "ENABLED"}}},
-    ),
     "a resource policy": Setting(
         {"resource_policy": POLICY},
         None,

@@ -1,0 +1,81 @@
+"""CloudWatch Contributor Insights of the table and of its indexes."""
+
+from __future__ import annotations
+
+import pytest
+from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from provisioning import FOUR, World, declare, index, insights
+from sentinel.schema import Insights
+
+SETTINGS = {
+    "contributor insights": Setting(
+        {"insights": Insights(True)},
+        {"insights": Insights(False)},
+        "~ insights of table  off → on",
+        "~ insights of table  on → off",
+        answers={"insights": {"": {"ContributorInsightsStatus": "ENABLED"}}},
+    ),
+}
+UPDATES: UpdateRows = {
+    "insights": (declare(), declare(**insights()), ["UpdateContributorInsights"]),
+    "another mode of insights": (
+        declare(**insights()),
+        declare(**insights(Mode="THROTTLED_KEYS")),
+        ["UpdateContributorInsights"],
+    ),
+    "a mode of insights not declared any more": (
+        declare(**insights(Mode="THROTTLED_KEYS")),
+        declare(**insights()),
+        ["UpdateContributorInsights"],
+    ),
+    "insights not declared any more": (declare(**insights()), declare(), ["UpdateContributorInsights"]),
+    "insights of an index": (declare(FOUR[0]), declare(index("gsi-a", **insights())), ["UpdateContributorInsights"]),
+    "a new index with insights": (
+        declare(),
+        declare(index("gsi-a", **insights())),
+        ["UpdateTable", "UpdateContributorInsights"],
+    ),
+}
+
+
+class TestRule(ThreeWayRule):
+    rows = SETTINGS
+
+
+class TestUpdates(Updates):
+    rows = UPDATES
+
+
+# ------------------------------------------------------------------ insights that fail
+
+FAILED = (
+    "contributor insights of {} are FAILED: Amazon CloudWatch Contributor Insights rule limit reached. Please disable"
+    " Contributor Insights for other tables/indexes OR disable other CloudWatch Contributor Insights rules before"
+    " retrying; to try again, deploy them with Enabled: false, then with true"
+)
+
+
+@pytest.mark.parametrize(("place", "named"), [("orders", "the table"), ("gsi-a", "gsi-a")])
+def test_insights_that_fail_are_told_in_log_and_plan_and_not_enabled_by_every_deploy(
+    aws: World, place: str, named: str
+) -> None:
+    aws.tables.bad_insights.add(place)
+    declared = declare(index("gsi-a", **insights()), **insights())
+    aws.deploy(declared)
+    assert aws.table()["Insights"]["" if place == "orders" else place][0] == "FAILED"
+    for former in (None, declare(), declared):
+        aws.assert_converged(declared, former)
+    plan = aws.plan(declared, declared)
+    assert (plan.unmanaged, plan.summary) == ([FAILED.format(named)], f"! {FAILED.format(named)}")
+    assert f"orders: {FAILED.format(named)}" in aws.lines
+
+
+def test_insights_that_failed_are_tried_again_by_switching_them_off_and_on(aws: World) -> None:
+    aws.tables.bad_insights.add("orders")
+    aws.deploy(declare(**insights()))
+    aws.tables.bad_insights.clear()
+    assert aws.deploy(declare(**insights(on=False)), declare(**insights())) == ["UpdateContributorInsights"]
+    assert aws.deploy(declare(**insights()), declare(**insights(on=False))) == ["UpdateContributorInsights"]
+    aws.clock.sleep(60)
+    assert aws.table()["Insights"][""][0] == "ENABLED"
+    assert aws.plan(declare(**insights())).unmanaged == []
