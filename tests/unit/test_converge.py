@@ -34,7 +34,6 @@ from provisioning import (
     tags,
     ttl,
     units,
-    warm,
     written,
 )
 from sentinel.errors import AccessDenied, OperationRefused, TableConflict, TableNotFound
@@ -136,11 +135,6 @@ UPDATES: UpdateRows = {
     "maxima not declared any more": (
         declare(index("gsi-a", **maxima(7)), **maxima(9)),
         declare(FOUR[0]),
-        ["UpdateTable", "UpdateTable"],
-    ),
-    "warm throughput of table and index": (
-        declare(FOUR[0]),
-        declare(index("gsi-a", **warm(13000)), **warm(14000)),
         ["UpdateTable", "UpdateTable"],
     ),
     "a stream": (declare(), declare(**stream()), ["UpdateTable"]),
@@ -356,18 +350,6 @@ def test_capacities_that_somebody_moved_are_made_as_declared(aws: World) -> None
 
 def capacity(aws: World) -> int:
     return int(aws.table()["Table"]["ProvisionedThroughput"]["ReadCapacityUnits"])
-
-
-def test_warm_throughput_is_a_floor(aws: World) -> None:
-    aws.deploy(declare(**warm(15000)))
-    assert aws.deploy(declare(**warm(13000)), declare(**warm(15000))) == []
-
-
-def test_warm_throughput_that_grew_by_itself_fails_no_deploy(aws: World) -> None:
-    aws.deploy(declare(**warm(13000)))
-    aws.somebody().update_table(TableName="orders", WarmThroughput={"ReadUnitsPerSecond": 20000})
-    aws.clock.sleep(HOUR)
-    assert aws.deploy(declare(**warm(13000)), declare(**warm(13000))) == []
 
 
 # ------------------------------------------------------------------ time to live
