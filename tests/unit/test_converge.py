@@ -137,43 +137,6 @@ UPDATES: UpdateRows = {
         declare(FOUR[0]),
         ["UpdateTable", "UpdateTable"],
     ),
-    "a stream": (declare(), declare(**stream()), ["UpdateTable"]),
-    "another view type: off, wait, on": (
-        declare(**stream()),
-        declare(**stream("KEYS_ONLY")),
-        ["UpdateTable", "UpdateTable"],
-    ),
-    "a stream not declared any more": (declare(**stream()), declare(), ["UpdateTable"]),
-    "a stream with a policy": (
-        declare(),
-        declare(**stream(ResourcePolicy={"PolicyDocument": policy()["ResourcePolicy"]["PolicyDocument"]})),
-        ["UpdateTable", "PutResourcePolicy"],
-    ),
-    "a stream's policy not declared any more": (
-        declare(**stream(ResourcePolicy=policy()["ResourcePolicy"])),
-        declare(**stream()),
-        ["DeleteResourcePolicy"],
-    ),
-    "a stream with tags": (
-        declare(**tags(a="1")),
-        declare(**stream(**tags(a="2")), **tags(a="1")),
-        ["UpdateTable", "TagResource"],
-    ),
-    "a stream's tags": (
-        declare(**stream(**tags(a="1", b="2"))),
-        declare(**stream(**tags(b="3", c="4"))),
-        ["TagResource", "UntagResource"],
-    ),
-    "a stream's tags not declared any more": (
-        declare(**stream(**tags(a="1"))),
-        declare(**stream()),
-        ["UntagResource"],
-    ),
-    "another view type, with tags and a policy": (
-        declare(**stream(**tags(a="1"), **policy())),
-        declare(**stream("KEYS_ONLY", **tags(a="1"), **policy())),
-        ["UpdateTable", "UpdateTable", "TagResource", "PutResourcePolicy"],
-    ),
     "tags": (
         declare(**tags(a="1", b="2")),
         declare(**tags(b="3", c="4")),

@@ -63,14 +63,6 @@ SETTINGS: dict[str, Setting] = {
         "TTL is on, by until",
         answers={"ttl": {"": {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}}}},
     ),
-    "a stream": Setting(
-        {"stream": Stream("KEYS_ONLY")},
-        None,
-        "+ stream  KEYS_ONLY",
-        "- stream  KEYS_ONLY",
-        "a stream is on, KEYS_ONLY",
-        described=STREAM,
-    ),
     "an on-demand maximum": Setting(
         {"maximum": Maximum(5, 5)},
         {"maximum": Maximum(-1, -1)},
@@ -254,14 +246,6 @@ def test_nothing_but_the_creation_is_called_before_there_is_a_table() -> None:
     assert (creation.action, creation.waits_for(None)) == ("CreateTable", "")
     assert {step.waits_for(None) for step in rest} == {"the table is not there yet"}
     assert creation.waits_for(is_now(TableStatus="DELETING")) == "the table is DELETING"
-
-
-def test_what_is_set_on_a_stream_waits_for_the_stream() -> None:
-    steps = planned(declared(stream=Stream("KEYS_ONLY", POLICY)), None, is_now()).steps
-    assert [(step.action, step.waits_for(is_now())) for step in steps] == [
-        ("UpdateTable", ""),
-        ("PutResourcePolicy", "the new stream"),
-    ]
 
 
 # ------------------------------------------------------------------ an endpoint that does not show everything

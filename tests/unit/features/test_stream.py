@@ -1,0 +1,75 @@
+"""The table's stream, with tags and a policy of its own. Another view type is another stream."""
+
+from __future__ import annotations
+
+from described import STREAM, declared, is_now, planned
+from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from provisioning import declare, policy, stream, tags
+from sentinel.schema import ResourcePolicy, Stream
+
+POLICY = ResourcePolicy('{"Statement": []}')
+SETTINGS = {
+    "a stream": Setting(
+        {"stream": Stream("KEYS_ONLY")},
+        None,
+        "+ stream  KEYS_ONLY",
+        "- stream  KEYS_ONLY",
+        "a stream is on, KEYS_ONLY",
+        described=STREAM,
+    ),
+}
+UPDATES: UpdateRows = {
+    "a stream": (declare(), declare(**stream()), ["UpdateTable"]),
+    "another view type: off, wait, on": (
+        declare(**stream()),
+        declare(**stream("KEYS_ONLY")),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "a stream not declared any more": (declare(**stream()), declare(), ["UpdateTable"]),
+    "a stream with a policy": (
+        declare(),
+        declare(**stream(ResourcePolicy={"PolicyDocument": policy()["ResourcePolicy"]["PolicyDocument"]})),
+        ["UpdateTable", "PutResourcePolicy"],
+    ),
+    "a stream's policy not declared any more": (
+        declare(**stream(ResourcePolicy=policy()["ResourcePolicy"])),
+        declare(**stream()),
+        ["DeleteResourcePolicy"],
+    ),
+    "a stream with tags": (
+        declare(**tags(a="1")),
+        declare(**stream(**tags(a="2")), **tags(a="1")),
+        ["UpdateTable", "TagResource"],
+    ),
+    "a stream's tags": (
+        declare(**stream(**tags(a="1", b="2"))),
+        declare(**stream(**tags(b="3", c="4"))),
+        ["TagResource", "UntagResource"],
+    ),
+    "a stream's tags not declared any more": (
+        declare(**stream(**tags(a="1"))),
+        declare(**stream()),
+        ["UntagResource"],
+    ),
+    "another view type, with tags and a policy": (
+        declare(**stream(**tags(a="1"), **policy())),
+        declare(**stream("KEYS_ONLY", **tags(a="1"), **policy())),
+        ["UpdateTable", "UpdateTable", "TagResource", "PutResourcePolicy"],
+    ),
+}
+
+
+class TestRule(ThreeWayRule):
+    rows = SETTINGS
+
+
+class TestUpdates(Updates):
+    rows = UPDATES
+
+
+def test_what_is_set_on_a_stream_waits_for_the_stream() -> None:
+    steps = planned(declared(stream=Stream("KEYS_ONLY", POLICY)), None, is_now()).steps
+    assert [(step.action, step.waits_for(is_now())) for step in steps] == [
+        ("UpdateTable", ""),
+        ("PutResourcePolicy", "the new stream"),
+    ]
