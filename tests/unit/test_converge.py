@@ -137,12 +137,6 @@ UPDATES: UpdateRows = {
         declare(FOUR[0]),
         ["UpdateTable", "UpdateTable"],
     ),
-    "tags": (
-        declare(**tags(a="1", b="2")),
-        declare(**tags(b="3", c="4")),
-        ["TagResource", "UntagResource"],
-    ),
-    "tags not declared any more": (declare(**tags(a="1")), declare(), ["UntagResource"]),
     "a policy": (declare(), declare(**policy()), ["PutResourcePolicy"]),
     "another policy": (declare(**policy()), declare(**policy("dynamodb:Query")), ["PutResourcePolicy"]),
     "the same policy as text, in another order": (
@@ -668,12 +662,6 @@ def test_a_change_that_somebody_keeps_undoing_is_given_up_with_a_reason() -> Non
         told = r"UpdateTable \(deletion protection\) was accepted 3 times and has no visible effect"
         with pytest.raises(OperationRefused, match=told):
             aws.run(declare(FOUR[0], DeletionProtectionEnabled=True), declare())
-
-
-def test_more_tags_than_fit_on_a_page_are_read_to_the_last(aws: World) -> None:
-    many = {f"tag{number:02}": str(number) for number in range(3 * aws.tables.timing.tags_per_page)}
-    aws.deploy(declare(**tags(**many)))
-    assert aws.tags() == many
 
 
 # ------------------------------------------------------------------ races, crashes and repeats
