@@ -149,11 +149,6 @@ UPDATES: UpdateRows = {
         [],
     ),
     "a policy not declared any more": (declare(**policy()), declare(), ["DeleteResourcePolicy"]),
-    "local indexes in another order": (
-        declare(LocalSecondaryIndexes=[index("by-b", "a", "b"), index("by-c", "a", "c")], key=("a", "s")),
-        declare(LocalSecondaryIndexes=[index("by-c", "a", "c"), index("by-b", "a", "b")], key=("a", "s")),
-        [],
-    ),
     "everything": (
         declare(index("gsi-a"), index("gsi-b"), **stream(), **tags(a="1")),
         declare(
@@ -573,32 +568,6 @@ def test_a_table_that_is_stuck_is_let_go_all_the_same_and_the_log_says_what_stay
 
 
 # ------------------------------------------------------------------ conflicts
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "told"),
-    [
-        (declare(key=("a",)), declare(key=("b",)), "KeySchema: orders has the key a (S), declared is b (S)"),
-        (declare(), declare(types="id=N"), "KeySchema: orders has the key id (S), declared is id (N)"),
-        (declare(key=("a",)), declare(key=("a", "s")), "declared is a (S), s (S)"),
-        (
-            declare(key=("a", "s")),
-            declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s")),
-            "LocalSecondaryIndexes: orders has none, declared is by-b by b (S) ALL; they are fixed at creation",
-        ),
-    ],
-)
-def test_what_is_fixed_at_creation_is_refused_before_any_write_and_its_rollback_passes(
-    aws: World, before: Properties, now: Properties, told: str
-) -> None:
-    aws.deploy(before)
-    began = len(aws.journal)
-    with pytest.raises(TableConflict) as caught:
-        aws.run(now, before)
-    assert told in str(caught.value)
-    assert "give another TableName, or none, and a new table is made" in str(caught.value)
-    assert aws.run(before, now).status == "EXISTS"
-    assert written(aws.journal[began:]) == []
 
 
 def test_an_undeclared_index_with_another_type_of_a_declared_key_is_told(aws: World) -> None:
