@@ -14,9 +14,6 @@ import pytest
 from promises import UpdateRows, Updates
 from provisioning import (
     FOUR,
-    OTHER_STACK,
-    STACK,
-    Owner,
     Properties,
     World,
     declare,
@@ -431,62 +428,6 @@ def test_an_index_of_ours_that_somebody_made_anew_is_not_ours_any_more(aws: Worl
     aws.clock.sleep(HOUR)
     assert aws.deploy(declare(), declare(FOUR[0])) == []
     assert set(aws.indexes()) == {"gsi-a"}
-
-
-OTHERS = {
-    "another stack": Owner(OTHER_STACK, "Orders"),
-    "another logical id of this stack": Owner(STACK, "OrdersRenamed"),
-}
-
-
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-@pytest.mark.parametrize("adopted", [True, False])
-def test_a_table_that_another_resource_manages_is_refused_by_name(aws: World, other: Owner, adopted: bool) -> None:
-    if adopted:
-        foreign_table(aws)
-    aws.deploy(declare())
-    began = len(aws.journal)
-    with pytest.raises(TableConflict, match=r"orders is managed by stack shop, resource Orders\. Remove it there"):
-        aws.run(declare(**tags(a="1")), owner=other)
-    assert written(aws.journal[began:]) == []
-    assert aws.plan(declare(), owner=other).conflicts
-
-
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-@pytest.mark.parametrize("adopted", [True, False])
-def test_take_over_moves_it_for_good(aws: World, other: Owner, adopted: bool) -> None:
-    if adopted:
-        foreign_table(aws)
-    aws.deploy(declare(FOUR[0]))
-    aws.deploy(declare(FOUR[0], Existing="TakeOver"), owner=other)
-    owners = {key: value for key, value in aws.table()["Tags"].items() if key != "sentinel:indexes"}
-    assert owners == {"sentinel:managed-by": other.mark}
-    assert aws.remove(declare(FOUR[0])).status == "RETAINED"
-    assert aws.table()["Tags"]["sentinel:managed-by"] == other.mark
-    # the index that this project built for the one before may still go
-    assert aws.deploy(declare(), declare(FOUR[0]), owner=other)[0] == "UpdateTable"
-
-
-def test_existing_fail_refuses_a_table_that_is_there(aws: World) -> None:
-    foreign_table(aws)
-    with pytest.raises(TableConflict, match="orders is there already and Existing is Fail"):
-        aws.run(declare(Existing="Fail"))
-
-
-def test_existing_fail_takes_a_retried_creation_for_its_own(aws: World) -> None:
-    aws.run(declare(Existing="Fail"), seconds=0)
-    assert aws.run(declare(Existing="Fail")).done
-    assert written(aws.journal) == ["CreateTable"]
-
-
-def test_install_uninstall_with_retain_install(aws: World) -> None:
-    declared = declare(FOUR[0], **ttl())
-    aws.deploy(declared)
-    assert aws.remove(declared, delete=False).status == "RETAINED"
-    assert aws.table()["Tags"] == {}
-    aws.clock.sleep(30)
-    aws.deploy(declared, owner=Owner(OTHER_STACK, "Orders"))
-    assert aws.table()["Tags"] == {"sentinel:managed-by": Owner(OTHER_STACK, "Orders").mark}
 
 
 # ------------------------------------------------------------------ removing

@@ -14,7 +14,6 @@ from promises import Setting, ThreeWayRule
 from provisioning import (
     FOUR,
     KINESIS,
-    Owner,
     Properties,
     World,
     declare,
@@ -291,10 +290,3 @@ def test_what_is_not_shown_is_refused_where_it_is_declared_and_else_no_concern(h
     assert plan.steps == ()
     assert planned(declared(stream=Stream("KEYS_ONLY")), None, table).conflicts == ()
     assert planned(declared(stream=Stream("KEYS_ONLY")), declared(**properties), table).conflicts == (), "its rollback"
-
-
-def test_the_longest_names_of_stack_and_resource_make_a_mark_that_fits_and_is_theirs_alone() -> None:
-    stack = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{'s' * 128}/0a1b2c3d-0000-4000-8000-000000000001"
-    one, other = Owner(stack, "L" * 254 + "1").mark, Owner(stack, "L" * 254 + "2").mark
-    assert len(one) == len(other) == 256
-    assert one != other

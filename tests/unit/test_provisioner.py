@@ -400,8 +400,3 @@ def test_a_run_stops_before_a_write_when_a_later_request_took_over(aws: World) -
     with pytest.raises(Fenced, match="superseded"):
         Run(aws.provisioner(), goal(declare()), hold=hold).until(aws.clock() + 100)
     assert written(aws.journal) == []
-
-
-def test_the_owner_is_marked_in_the_creation_itself(aws: World) -> None:
-    aws.deploy(declare())
-    assert aws.journal.of("CreateTable")[0].params["Tags"] == [{"Key": "sentinel:managed-by", "Value": OWNER.mark}]
