@@ -54,14 +54,6 @@ RECOVERING = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "E
 
 
 SETTINGS: dict[str, Setting] = {
-    "ttl": Setting(
-        {"time_to_live": TimeToLive(True, "until")},
-        {"time_to_live": TimeToLive(False, "until")},
-        "+ ttl  until",
-        "- ttl  until",
-        "TTL is on, by until",
-        answers={"ttl": {"": {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}}}},
-    ),
     "an on-demand maximum": Setting(
         {"maximum": Maximum(5, 5)},
         {"maximum": Maximum(-1, -1)},
