@@ -7,7 +7,6 @@ tells three things at once.
 from __future__ import annotations
 
 import itertools
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,18 +130,6 @@ UPDATES: UpdateRows = {
         declare(FOUR[0]),
         ["UpdateTable", "UpdateTable"],
     ),
-    "a policy": (declare(), declare(**policy()), ["PutResourcePolicy"]),
-    "another policy": (declare(**policy()), declare(**policy("dynamodb:Query")), ["PutResourcePolicy"]),
-    "the same policy as text, in another order": (
-        declare(**policy()),
-        declare(
-            ResourcePolicy={
-                "PolicyDocument": json.dumps(policy()["ResourcePolicy"]["PolicyDocument"], sort_keys=True, indent=2)
-            }
-        ),
-        [],
-    ),
-    "a policy not declared any more": (declare(**policy()), declare(), ["DeleteResourcePolicy"]),
     "everything": (
         declare(index("gsi-a"), index("gsi-b"), **stream(), **tags(a="1")),
         declare(

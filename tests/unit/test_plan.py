@@ -73,13 +73,6 @@ SETTINGS: dict[str, Setting] = {
             "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
         },
     ),
-    "a resource policy": Setting(
-        {"resource_policy": POLICY},
-        None,
-        "+ policy",
-        "- policy",
-        answers={"policy": {"": {"Policy": DOCUMENT}}},
-    ),
 }
 
 

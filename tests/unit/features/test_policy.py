@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from provisioning import declare, policy
 from sentinel.features.policy import same_policy
+from sentinel.schema import ResourcePolicy
 
 DOCUMENT = '{"Statement": []}'
+POLICY = ResourcePolicy(DOCUMENT)
 
 
 @pytest.mark.parametrize(
@@ -30,3 +36,36 @@ DOCUMENT = '{"Statement": []}'
 def test_a_policy_in_the_services_words_is_the_same_policy(one: str, other: str, same: bool) -> None:
     assert same_policy(one, other) is same
     assert same_policy(other, one) is same
+
+
+SETTINGS = {
+    "a resource policy": Setting(
+        {"resource_policy": POLICY},
+        None,
+        "+ policy",
+        "- policy",
+        answers={"policy": {"": {"Policy": DOCUMENT}}},
+    ),
+}
+UPDATES: UpdateRows = {
+    "a policy": (declare(), declare(**policy()), ["PutResourcePolicy"]),
+    "another policy": (declare(**policy()), declare(**policy("dynamodb:Query")), ["PutResourcePolicy"]),
+    "the same policy as text, in another order": (
+        declare(**policy()),
+        declare(
+            ResourcePolicy={
+                "PolicyDocument": json.dumps(policy()["ResourcePolicy"]["PolicyDocument"], sort_keys=True, indent=2)
+            }
+        ),
+        [],
+    ),
+    "a policy not declared any more": (declare(**policy()), declare(), ["DeleteResourcePolicy"]),
+}
+
+
+class TestRule(ThreeWayRule):
+    rows = SETTINGS
+
+
+class TestUpdates(Updates):
+    rows = UPDATES
