@@ -21,7 +21,6 @@ from provisioning import (
     index,
     insights,
     kinesis,
-    maxima,
     pitr,
     policy,
     provisioned,
@@ -64,7 +63,6 @@ UPDATES: UpdateRows = {
         ),
         [],
     ),
-    "zero capacities for none": (declare(FOUR[0]), declare(index("gsi-a", **units(0)), **units(0)), []),
     "one index more": (declare(), declare(FOUR[0]), ["UpdateTable"]),
     "three indexes more": (declare(FOUR[0]), declare(*FOUR), [*["UpdateTable"] * 3]),
     "one index less": (declare(*FOUR[:2]), declare(FOUR[0]), ["UpdateTable"]),
@@ -88,47 +86,6 @@ UPDATES: UpdateRows = {
         declare(FOUR[0], FOUR[1]),
         declare(FOUR[0], FOUR[1], types="created_at=N"),
         ["UpdateTable"] * 4,
-    ),
-    "to provisioned, with indexes, in one call": (
-        declare(FOUR[0], FOUR[1]),
-        declare(index("gsi-a", **units(3)), index("gsi-b", **units(4)), **provisioned()),
-        ["UpdateTable"],
-    ),
-    "back to on demand": (
-        declare(index("gsi-a", **units(3)), **provisioned()),
-        declare(FOUR[0]),
-        ["UpdateTable"],
-    ),
-    "a billing mode not declared any more": (
-        declare(**provisioned()),
-        declare(BillingMode=None),
-        ["UpdateTable"],
-    ),
-    "provisioned by its capacities alone": (declare(BillingMode=None, **units(5)), declare(**provisioned(5)), []),
-    "capacities of table and indexes in one call": (
-        declare(index("gsi-a", **units(3)), **provisioned(5)),
-        declare(index("gsi-a", **units(4)), **provisioned(6)),
-        ["UpdateTable"],
-    ),
-    "to provisioned while an index goes and one comes": (
-        declare(FOUR[0]),
-        declare(index("gsi-b", **units(2)), **provisioned()),
-        [*["UpdateTable"] * 3],
-    ),
-    "maxima of table and index": (
-        declare(FOUR[0]),
-        declare(index("gsi-a", **maxima(7)), **maxima(9)),
-        ["UpdateTable", "UpdateTable"],
-    ),
-    "maxima at a switch to on demand": (
-        declare(index("gsi-a", **units(3)), **provisioned()),
-        declare(index("gsi-a", **maxima(7)), **maxima(9)),
-        ["UpdateTable", "UpdateTable"],
-    ),
-    "maxima not declared any more": (
-        declare(index("gsi-a", **maxima(7)), **maxima(9)),
-        declare(FOUR[0]),
-        ["UpdateTable", "UpdateTable"],
     ),
     "everything": (
         declare(index("gsi-a"), index("gsi-b"), **stream(), **tags(a="1")),
@@ -247,42 +204,6 @@ def test_a_build_that_nobody_wants_any_more_is_cancelled_as_soon_as_that_is_allo
 
 
 # ------------------------------------------------------------------ capacities
-
-
-def test_capacities_that_auto_scaling_moved_are_left_where_they_are(aws: World) -> None:
-    declared = declare(index("gsi-a", **units(3)), **provisioned(5))
-    aws.deploy(declared)
-    aws.scaling.register("table/orders")
-    aws.scaling.register("table/orders/index/gsi-a")
-    scaled = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 50}
-    aws.somebody().update_table(
-        TableName="orders",
-        ProvisionedThroughput=scaled,
-        GlobalSecondaryIndexUpdates=[{"Update": {"IndexName": "gsi-a", "ProvisionedThroughput": scaled}}],
-    )
-    aws.clock.sleep(60)
-    tagged = declared | tags(a="1")
-    assert aws.deploy(tagged, declared) == ["TagResource"]
-    assert capacity(aws) == 50
-    assert aws.deploy(tagged | units(6), tagged) == [], "and so does a change of the template"
-    assert capacity(aws) == 50
-    assert "the read capacity of gsi-a is Application Auto Scaling's; left alone" in aws.plan(tagged, tagged).unmanaged
-
-
-def test_capacities_that_somebody_moved_are_made_as_declared(aws: World) -> None:
-    declared = declare(index("gsi-a", **units(3)), **provisioned(5))
-    aws.deploy(declared)
-    aws.scaling.register("table/orders", "Write")
-    moved = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 50}
-    aws.somebody().update_table(TableName="orders", ProvisionedThroughput=moved)
-    aws.clock.sleep(60)
-    assert aws.deploy(declared | tags(a="1"), declared) == ["UpdateTable", "TagResource"]
-    found = aws.table()["Table"]["ProvisionedThroughput"]
-    assert (found["ReadCapacityUnits"], found["WriteCapacityUnits"]) == (5, 50)
-
-
-def capacity(aws: World) -> int:
-    return int(aws.table()["Table"]["ProvisionedThroughput"]["ReadCapacityUnits"])
 
 
 # ------------------------------------------------------------------ time to live

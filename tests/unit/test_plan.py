@@ -31,12 +31,10 @@ from provisioning import (
 from sentinel.feature import Step
 from sentinel.plan import make_plan
 from sentinel.schema import (
-    Capacity,
     GlobalSecondaryIndex,
     Insights,
     KeyAttribute,
     KinesisStream,
-    Maximum,
     PointInTimeRecovery,
     ResourcePolicy,
     Stream,
@@ -53,27 +51,7 @@ RECOVERING = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "E
 # ------------------------------------------------------------------ one rule for every setting
 
 
-SETTINGS: dict[str, Setting] = {
-    "an on-demand maximum": Setting(
-        {"maximum": Maximum(5, 5)},
-        {"maximum": Maximum(-1, -1)},
-        "~ on-demand maximum of table  none/none → 5/5",
-        "~ on-demand maximum of table  5/5 → none/none",
-        "an on-demand maximum is set, 5/5",
-        described={"OnDemandThroughput": {"MaxReadRequestUnits": 5, "MaxWriteRequestUnits": 5}},
-    ),
-    "provisioned capacity": Setting(
-        {"billing_mode": "PROVISIONED", "capacity": Capacity(5, 5)},
-        {"billing_mode": "PAY_PER_REQUEST"},
-        "~ billing  PAY_PER_REQUEST → PROVISIONED\n~ capacity of table  on demand → 5/5",
-        "~ billing  PROVISIONED → PAY_PER_REQUEST",
-        "the billing mode is PROVISIONED",
-        described={
-            "BillingModeSummary": {"BillingMode": "PROVISIONED"},
-            "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
-        },
-    ),
-}
+SETTINGS: dict[str, Setting] = {}
 
 
 class TestRule(ThreeWayRule):

@@ -6,8 +6,86 @@ from typing import Any
 
 from described import declared, index_now, is_now, planned, told
 from msgspec import structs
-from provisioning import units
-from sentinel.schema import Capacity, TableSchema
+from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from provisioning import FOUR, World, declare, index, maxima, provisioned, tags, units
+from sentinel.schema import Capacity, Maximum, TableSchema
+
+SETTINGS = {
+    "an on-demand maximum": Setting(
+        {"maximum": Maximum(5, 5)},
+        {"maximum": Maximum(-1, -1)},
+        "~ on-demand maximum of table  none/none → 5/5",
+        "~ on-demand maximum of table  5/5 → none/none",
+        "an on-demand maximum is set, 5/5",
+        described={"OnDemandThroughput": {"MaxReadRequestUnits": 5, "MaxWriteRequestUnits": 5}},
+    ),
+    "provisioned capacity": Setting(
+        {"billing_mode": "PROVISIONED", "capacity": Capacity(5, 5)},
+        {"billing_mode": "PAY_PER_REQUEST"},
+        "~ billing  PAY_PER_REQUEST → PROVISIONED\n~ capacity of table  on demand → 5/5",
+        "~ billing  PROVISIONED → PAY_PER_REQUEST",
+        "the billing mode is PROVISIONED",
+        described={
+            "BillingModeSummary": {"BillingMode": "PROVISIONED"},
+            "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+        },
+    ),
+}
+UPDATES: UpdateRows = {
+    "zero capacities for none": (declare(FOUR[0]), declare(index("gsi-a", **units(0)), **units(0)), []),
+    "to provisioned, with indexes, in one call": (
+        declare(FOUR[0], FOUR[1]),
+        declare(index("gsi-a", **units(3)), index("gsi-b", **units(4)), **provisioned()),
+        ["UpdateTable"],
+    ),
+    "back to on demand": (
+        declare(index("gsi-a", **units(3)), **provisioned()),
+        declare(FOUR[0]),
+        ["UpdateTable"],
+    ),
+    "a billing mode not declared any more": (
+        declare(**provisioned()),
+        declare(BillingMode=None),
+        ["UpdateTable"],
+    ),
+    "provisioned by its capacities alone": (declare(BillingMode=None, **units(5)), declare(**provisioned(5)), []),
+    "capacities of table and indexes in one call": (
+        declare(index("gsi-a", **units(3)), **provisioned(5)),
+        declare(index("gsi-a", **units(4)), **provisioned(6)),
+        ["UpdateTable"],
+    ),
+    "to provisioned while an index goes and one comes": (
+        declare(FOUR[0]),
+        declare(index("gsi-b", **units(2)), **provisioned()),
+        [*["UpdateTable"] * 3],
+    ),
+    "maxima of table and index": (
+        declare(FOUR[0]),
+        declare(index("gsi-a", **maxima(7)), **maxima(9)),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "maxima at a switch to on demand": (
+        declare(index("gsi-a", **units(3)), **provisioned()),
+        declare(index("gsi-a", **maxima(7)), **maxima(9)),
+        ["UpdateTable", "UpdateTable"],
+    ),
+    "maxima not declared any more": (
+        declare(index("gsi-a", **maxima(7)), **maxima(9)),
+        declare(FOUR[0]),
+        ["UpdateTable", "UpdateTable"],
+    ),
+}
+
+
+class TestRule(ThreeWayRule):
+    rows = SETTINGS
+
+
+class TestUpdates(Updates):
+    rows = UPDATES
+
+
+# ------------------------------------------------------------------ decisions
 
 PROVISIONED: dict[str, Any] = {"BillingModeSummary": {"BillingMode": "PROVISIONED"}}
 
@@ -60,3 +138,42 @@ def test_a_limit_of_the_service_fails_only_who_asks_for_the_change() -> None:
     [drift] = planned(same, same, on_demand).steps
     assert (asked.may_be_put_off, asked.drift) == (False, False)
     assert (drift.may_be_put_off, drift.drift) == (True, True)
+
+
+# ------------------------------------------------------------------ on the strict model of AWS
+
+
+def test_capacities_that_auto_scaling_moved_are_left_where_they_are(aws: World) -> None:
+    declared = declare(index("gsi-a", **units(3)), **provisioned(5))
+    aws.deploy(declared)
+    aws.scaling.register("table/orders")
+    aws.scaling.register("table/orders/index/gsi-a")
+    scaled = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 50}
+    aws.somebody().update_table(
+        TableName="orders",
+        ProvisionedThroughput=scaled,
+        GlobalSecondaryIndexUpdates=[{"Update": {"IndexName": "gsi-a", "ProvisionedThroughput": scaled}}],
+    )
+    aws.clock.sleep(60)
+    tagged = declared | tags(a="1")
+    assert aws.deploy(tagged, declared) == ["TagResource"]
+    assert capacity(aws) == 50
+    assert aws.deploy(tagged | units(6), tagged) == [], "and so does a change of the template"
+    assert capacity(aws) == 50
+    assert "the read capacity of gsi-a is Application Auto Scaling's; left alone" in aws.plan(tagged, tagged).unmanaged
+
+
+def test_capacities_that_somebody_moved_are_made_as_declared(aws: World) -> None:
+    declared = declare(index("gsi-a", **units(3)), **provisioned(5))
+    aws.deploy(declared)
+    aws.scaling.register("table/orders", "Write")
+    moved = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 50}
+    aws.somebody().update_table(TableName="orders", ProvisionedThroughput=moved)
+    aws.clock.sleep(60)
+    assert aws.deploy(declared | tags(a="1"), declared) == ["UpdateTable", "TagResource"]
+    found = aws.table()["Table"]["ProvisionedThroughput"]
+    assert (found["ReadCapacityUnits"], found["WriteCapacityUnits"]) == (5, 50)
+
+
+def capacity(aws: World) -> int:
+    return int(aws.table()["Table"]["ProvisionedThroughput"]["ReadCapacityUnits"])
