@@ -6,7 +6,6 @@ tells three things at once.
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,19 +40,11 @@ if TYPE_CHECKING:
 
 # ------------------------------------------------------------------ one property after another
 
-INCLUDE: dict[str, Any] = {"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x", "y"]}}
-INCLUDE_REVERSED: dict[str, Any] = {"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["y", "x"]}}
 LOCAL = {"LocalSecondaryIndexes": [index("by-b", "a", "b")], "key": ("a", "s")}
 
 # (what was declared before, what is now, the writes of the update)
 UPDATES: UpdateRows = {
     "nothing at all": (declare(*FOUR, **ttl(), **tags(a="1")), declare(*FOUR, **ttl(), **tags(a="1")), []),
-    "indexes in another order": (declare(*FOUR), declare(*reversed(FOUR)), []),
-    "projected attributes in another order": (
-        declare(index("gsi-a", **INCLUDE)),
-        declare(index("gsi-a", **INCLUDE_REVERSED)),
-        [],
-    ),
     "scalars as strings": (
         declare(**ttl(), **pitr(RecoveryPeriodInDays=7), DeletionProtectionEnabled=True),
         declare(
@@ -62,30 +53,6 @@ UPDATES: UpdateRows = {
             DeletionProtectionEnabled="true",
         ),
         [],
-    ),
-    "one index more": (declare(), declare(FOUR[0]), ["UpdateTable"]),
-    "three indexes more": (declare(FOUR[0]), declare(*FOUR), [*["UpdateTable"] * 3]),
-    "one index less": (declare(*FOUR[:2]), declare(FOUR[0]), ["UpdateTable"]),
-    "the last index gone": (declare(FOUR[0]), declare(), ["UpdateTable"]),
-    "two removed and two added": (
-        declare(*FOUR[:2]),
-        declare(*FOUR[2:]),
-        [*["UpdateTable"] * 4],
-    ),
-    "another projection": (
-        declare(FOUR[0]),
-        declare(index("gsi-a", Projection={"ProjectionType": "KEYS_ONLY"})),
-        ["UpdateTable", "UpdateTable"],
-    ),
-    "another key of an index": (
-        declare(FOUR[0]),
-        declare(index("gsi-a", "a", "b", "c", partition=2)),
-        ["UpdateTable", "UpdateTable"],
-    ),
-    "another type of an index's key": (
-        declare(FOUR[0], FOUR[1]),
-        declare(FOUR[0], FOUR[1], types="created_at=N"),
-        ["UpdateTable"] * 4,
     ),
     "everything": (
         declare(index("gsi-a"), index("gsi-b"), **stream(), **tags(a="1")),
@@ -136,40 +103,6 @@ class TestUpdates(Updates):
 # ------------------------------------------------------------------ indexes, one after another
 
 
-def test_indexes_are_added_one_by_one_each_after_the_former_is_active(aws: World) -> None:
-    aws.deploy(declare(FOUR[0]))
-    aws.deploy(declare(*FOUR), declare(FOUR[0]))
-    creates = [call for call in aws.journal.of("UpdateTable") if call.effect]
-    assert [call.error for call in aws.journal.of("UpdateTable")] == [""] * 3, "none was refused"
-    assert [names(call, "Create") for call in creates] == [["gsi-b"], ["gsi-c"], ["gsi-d"]]
-    gaps = [later.at - earlier.at for earlier, later in itertools.pairwise(creates)]
-    assert min(gaps) >= aws.tables.timing.allocating + aws.tables.timing.backfilling
-
-
-def names(call: Any, action: str) -> list[str]:
-    updates = call.params.get("GlobalSecondaryIndexUpdates", ())
-    return [update[action]["IndexName"] for update in updates if action in update]
-
-
-def test_removals_come_first(aws: World) -> None:
-    aws.deploy(declare(*FOUR[:2]))
-    began = len(aws.journal)
-    aws.deploy(declare(*FOUR[2:]), declare(*FOUR[:2]))
-    updates = [call for call in aws.journal[began:] if call.operation == "UpdateTable"]
-    order = [(names(call, "Delete"), names(call, "Create")) for call in updates]
-    assert order == [(["gsi-a"], []), (["gsi-b"], []), ([], ["gsi-c"]), ([], ["gsi-d"])]
-
-
-def test_all_twenty_indexes_can_change_in_one_update() -> None:
-    old = [index(f"gsi-old{n}", f"o{n}") for n in range(20)]
-    new = [index(f"gsi-new{n}", f"n{n}") for n in range(20)]
-    with World(timing=Timing(allocating=5, backfilling=20)) as aws:
-        aws.deploy(declare(*old))
-        aws.deploy(declare(*new), declare(*old))
-        assert set(aws.indexes()) == {i["IndexName"] for i in new}
-        assert all(len(value) <= 256 for value in aws.table()["Tags"].values())
-
-
 def test_nothing_is_called_while_an_index_is_updating(aws: World) -> None:
     aws.deploy(declare(index("gsi-a", **units(3)), **provisioned()))
     aws.somebody().update_table(
@@ -190,17 +123,6 @@ def test_nothing_is_called_while_an_index_is_updating(aws: World) -> None:
         aws.clock() + 2
     )
     assert not [call.name for call in aws.journal[began:] if call.operation == "UpdateTable"]
-
-
-def test_a_build_that_nobody_wants_any_more_is_cancelled_as_soon_as_that_is_allowed(aws: World) -> None:
-    aws.deploy(declare())
-    aws.run(declare(FOUR[0]), declare(), seconds=10)
-    assert aws.indexes() == {"gsi-a": "CREATING"}
-    began = aws.clock()
-    aws.run(declare(), declare(FOUR[0]))
-    assert aws.indexes() == {}
-    assert aws.clock() - began < aws.tables.timing.allocating + 60, "long before the backfill would have ended"
-    assert not [call.error for call in aws.journal.of("UpdateTable") if call.error]
 
 
 # ------------------------------------------------------------------ capacities
@@ -244,42 +166,6 @@ def test_an_adopted_table_keeps_what_the_template_does_not_declare(aws: World) -
     assert set(aws.indexes()) == {"gsi-theirs", "gsi-a"}
     assert (aws.table()["RecoveryDays"], aws.tags()) == (35, {"team": "till"})
     assert aws.table()["Table"]["DeletionProtectionEnabled"] is True
-
-
-def test_an_index_from_before_the_adoption_outlives_a_failed_update(aws: World) -> None:
-    foreign_table(aws, "gsi-theirs")
-    aws.deploy(declare())
-    declared = declare(index("gsi-theirs"), FOUR[0])
-    aws.run(declared, declare())
-    assert aws.run(declare(), declared).done
-    assert set(aws.indexes()) == {"gsi-theirs"}
-
-
-def test_an_index_from_before_that_is_built_anew_is_kept_too(aws: World) -> None:
-    foreign_table(aws, "gsi-theirs")
-    aws.deploy(declare())
-    declared = declare(index("gsi-theirs", Projection={"ProjectionType": "KEYS_ONLY"}))
-    with pytest.raises(TableConflict, match="this resource did not build it; rebuilding would delete it"):
-        aws.run(declared, declare())
-    declared |= {"Existing": "TakeOver"}
-    aws.deploy(declared, declare())
-    assert aws.run(declare(), declared).done
-    assert set(aws.indexes()) == {"gsi-theirs"}
-
-
-def test_an_index_of_ours_that_somebody_made_anew_is_not_ours_any_more(aws: World) -> None:
-    aws.deploy(declare(FOUR[0]))
-    aws.deploy(declare(), declare(FOUR[0]))
-    somebody = aws.somebody()
-    create = {**FOUR[0]}
-    somebody.update_table(
-        TableName="orders",
-        AttributeDefinitions=declare(FOUR[0])["AttributeDefinitions"],
-        GlobalSecondaryIndexUpdates=[{"Create": create}],
-    )
-    aws.clock.sleep(HOUR)
-    assert aws.deploy(declare(), declare(FOUR[0])) == []
-    assert set(aws.indexes()) == {"gsi-a"}
 
 
 # ------------------------------------------------------------------ removing
