@@ -1,18 +1,16 @@
-"""Deploys on a strict table: whatever the table is, it becomes as declared, by the steps that the plan shows.
+"""The loop on the strict model of AWS: several features at once, waits, other people's changes, crashes and repeats.
 
-`World.deploy` holds plan against wire and then deploys once more, which has to be free; so every case here
-tells three things at once.
+What one feature does is tested in `features/`, Delete in `test_removal.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from promises import UpdateRows, Updates
 from provisioning import (
     FOUR,
-    Properties,
     World,
     declare,
     foreign_table,
@@ -30,17 +28,12 @@ from provisioning import (
     units,
     written,
 )
-from sentinel.errors import AccessDenied, OperationRefused, TableConflict, TableNotFound
+from sentinel.errors import OperationRefused, TableConflict, TableNotFound
 from sentinel.ledger import Fenced
 from sentinel.run import Run
 from strict_aws.state import HOUR, Timing
 
-if TYPE_CHECKING:
-    pass
-
-# ------------------------------------------------------------------ one property after another
-
-LOCAL = {"LocalSecondaryIndexes": [index("by-b", "a", "b")], "key": ("a", "s")}
+# ------------------------------------------------------------------ several features in one update
 
 # (what was declared before, what is now, the writes of the update)
 UPDATES: UpdateRows = {
@@ -100,7 +93,7 @@ class TestUpdates(Updates):
     rows = UPDATES
 
 
-# ------------------------------------------------------------------ indexes, one after another
+# ------------------------------------------------------------------ waits and refusals
 
 
 def test_nothing_is_called_while_an_index_is_updating(aws: World) -> None:
@@ -125,22 +118,17 @@ def test_nothing_is_called_while_an_index_is_updating(aws: World) -> None:
     assert not [call.name for call in aws.journal[began:] if call.operation == "UpdateTable"]
 
 
-# ------------------------------------------------------------------ capacities
+@pytest.mark.parametrize("status", ["ARCHIVING", "ARCHIVED", "REPLICATION_NOT_AUTHORIZED"])
+def test_a_status_that_no_waiting_ends_is_told_at_once(aws: World, status: str) -> None:
+    aws.deploy(declare())
+    aws.tables.set_status("orders", status)
+    began = aws.clock()
+    with pytest.raises(TableConflict, match=f"orders is {status}. "):
+        aws.run(declare(**tags(a="1")), declare())
+    assert aws.clock() - began < 5
 
 
-# ------------------------------------------------------------------ time to live
-
-
-# ------------------------------------------------------------------ backups
-
-
-# ------------------------------------------------------------------ encryption
-
-
-# ------------------------------------------------------------------ insights that fail
-
-
-# ------------------------------------------------------------------ whose it is
+# ------------------------------------------------------------------ somebody else's hands
 
 
 def test_an_adopted_table_keeps_what_the_template_does_not_declare(aws: World) -> None:
@@ -166,109 +154,6 @@ def test_an_adopted_table_keeps_what_the_template_does_not_declare(aws: World) -
     assert set(aws.indexes()) == {"gsi-theirs", "gsi-a"}
     assert (aws.table()["RecoveryDays"], aws.tags()) == (35, {"team": "till"})
     assert aws.table()["Table"]["DeletionProtectionEnabled"] is True
-
-
-# ------------------------------------------------------------------ removing
-
-
-def remove(aws: World, properties: Properties, *, delete: bool = True, seconds: float = 3300.0) -> str:
-    return aws.remove(properties, delete=delete, seconds=seconds).status
-
-
-def test_a_table_of_ours_is_deleted_and_waited_for(aws: World) -> None:
-    aws.deploy(declare())
-    assert remove(aws, declare()) == "DELETED"
-    assert aws.tables.truth("orders") is None
-
-
-def test_a_table_that_was_adopted_is_never_deleted(aws: World) -> None:
-    foreign_table(aws)
-    aws.deploy(declare())
-    assert remove(aws, declare()) == "RETAINED"
-    assert aws.table()["Tags"] == {}
-
-
-def test_removing_what_is_not_there_succeeds(aws: World) -> None:
-    assert remove(aws, declare()) == "DELETED"
-
-
-def test_a_table_that_is_still_creating_is_deleted_once_that_is_allowed(aws: World) -> None:
-    aws.run(declare(FOUR[0]), seconds=0)
-    assert aws.table()["Table"]["TableStatus"] == "CREATING"
-    assert remove(aws, declare(FOUR[0])) == "DELETED"
-
-
-def test_tags_that_do_not_show_yet_leave_no_table_behind() -> None:
-    with World(timing=Timing(creating=0.0)) as aws:
-        aws.run(declare(), seconds=0)
-        table = aws.tables.tables["orders"]
-        shown, table.tags_shown = table.tags_shown, {}
-        aws.clock.at(aws.clock() + 5, lambda: setattr(table, "tags_shown", shown))
-        assert remove(aws, declare()) == "DELETED"
-
-
-def test_a_backfill_is_cancelled_before_the_table_is_deleted(aws: World) -> None:
-    aws.deploy(declare())
-    aws.run(declare(FOUR[0]), declare(), seconds=5)
-    began = aws.clock()
-    assert remove(aws, declare(FOUR[0])) == "DELETED"
-    assert aws.clock() - began < 150
-
-
-@pytest.mark.parametrize("delete", [True, False])
-def test_a_removal_has_a_deadline(aws: World, delete: bool) -> None:
-    aws.deploy(declare())
-    aws.somebody().update_table(TableName="orders", WarmThroughput={"ReadUnitsPerSecond": 20000})
-    aws.tables.tables["orders"].stuck = "UPDATING"
-    outcome = aws.remove(declare(), delete=delete, seconds=50)
-    assert (outcome.done, outcome.waiting_for) == (False, "the table is UPDATING")
-
-
-def test_a_fault_of_a_moment_ends_no_removal(aws: World) -> None:
-    aws.deploy(declare())
-    aws.faults.on("DeleteTable", times=5, error="throttled")
-    aws.faults.on("DescribeTable", nth=2, times=5, error="internal")
-    assert remove(aws, declare()) == "DELETED"
-
-
-def test_a_removal_that_is_refused_for_good_says_so_and_the_table_stays(aws: World) -> None:
-    aws.deploy(declare())
-    aws.faults.always("DeleteTable", error="denied")
-    with pytest.raises(AccessDenied, match="DeleteTable on orders"):
-        remove(aws, declare())
-    assert aws.table()["Table"]["TableStatus"] == "ACTIVE"
-
-
-def test_a_table_that_is_stuck_is_let_go_all_the_same_and_the_log_says_what_stays(aws: World) -> None:
-    aws.deploy(declare())
-    aws.tables.set_status("orders", "ARCHIVED")
-    assert remove(aws, declare(), delete=False) == "RETAINED"
-    assert [line for line in aws.lines if line.startswith("orders stays, with its label: It was archived")]
-
-
-# ------------------------------------------------------------------ conflicts
-
-
-def test_an_undeclared_index_with_another_type_of_a_declared_key_is_told(aws: World) -> None:
-    foreign_table(aws, "gsi-theirs")
-    plan = aws.plan(declare(index("gsi-a", "created_at"), types="created_at=N"))
-    assert plan.conflicts == [
-        "AttributeDefinitions: 'created_at' is declared N, but gsi-theirs, which is not declared, has it as S; remove"
-        " that index first"
-    ]
-
-
-@pytest.mark.parametrize("status", ["ARCHIVING", "ARCHIVED", "REPLICATION_NOT_AUTHORIZED"])
-def test_a_status_that_no_waiting_ends_is_told_at_once(aws: World, status: str) -> None:
-    aws.deploy(declare())
-    aws.tables.set_status("orders", status)
-    began = aws.clock()
-    with pytest.raises(TableConflict, match=f"orders is {status}. "):
-        aws.run(declare(**tags(a="1")), declare())
-    assert aws.clock() - began < 5
-
-
-# ------------------------------------------------------------------ somebody else's hands, meanwhile
 
 
 @pytest.mark.parametrize("status", ["DELETING", None])

@@ -1,16 +1,14 @@
-"""The plan's decisions, without a service: what is declared, what was, what is → steps, waits, conflicts, what stays.
+"""The plan: in which order the steps of all features come, and what each call waits for.
 
-That the steps lead there, and what a service makes of them, is `features/test_laws.py`'s and `test_converge`'s.
+Which steps a feature has is tested in `features/`, by a file for each; what holds for all of them in
+`features/test_laws.py`; that the steps lead there in `test_converge.py`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from described import STREAM, declared, index_now, is_now, planned, tags_of, unseen
+from described import declared, index_now, is_now, planned
 from msgspec import structs
-from promises import Setting, ThreeWayRule
 from provisioning import (
     FOUR,
     KINESIS,
@@ -37,50 +35,12 @@ from sentinel.schema import (
     KinesisStream,
     PointInTimeRecovery,
     ResourcePolicy,
-    Stream,
     Tag,
     TimeToLive,
-    Warm,
 )
 from sentinel.table import Table
 
-KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
-DOCUMENT = '{"Statement": []}'
-POLICY = ResourcePolicy(DOCUMENT)
-RECOVERING = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED"}}
-# ------------------------------------------------------------------ one rule for every setting
-
-
-SETTINGS: dict[str, Setting] = {}
-
-
-class TestRule(ThreeWayRule):
-    rows = SETTINGS
-
-
-def test_what_a_plan_says_is_there_beside_the_settings() -> None:
-    plan = planned(
-        declared("a", billing_mode="PAY_PER_REQUEST"),
-        declared("a", billing_mode="PAY_PER_REQUEST", warm=Warm(20000, 5000)),
-        is_now(
-            index_now("a"),
-            index_now("theirs"),
-            answers={
-                "tags": {
-                    "": tags_of({"team": "till", "aws:cloudformation:stack-name": "shop", "sentinel:managed-by": ""})
-                }
-            },
-            Replicas=[{"RegionName": "eu-west-1"}],
-        ),
-    )
-    assert plan.unmanaged == (
-        "index theirs is not declared; left alone",
-        "warm throughput is not declared any more; it can only be raised, and stays",
-        "tag team is not declared; left alone",
-        "the table has replicas in other regions; left alone",
-    )
-    assert plan.steps == ()
-
+POLICY = ResourcePolicy('{"Statement": []}')
 
 # ------------------------------------------------------------------ in which order
 
@@ -208,48 +168,3 @@ def test_nothing_but_the_creation_is_called_before_there_is_a_table() -> None:
     assert (creation.action, creation.waits_for(None)) == ("CreateTable", "")
     assert {step.waits_for(None) for step in rest} == {"the table is not there yet"}
     assert creation.waits_for(is_now(TableStatus="DELETING")) == "the table is DELETING"
-
-
-# ------------------------------------------------------------------ an endpoint that does not show everything
-
-UNSEEN: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "ttl": ("TimeToLiveSpecification", "DescribeTimeToLive", {"time_to_live": TimeToLive(True, "ttl")}),
-    "point-in-time recovery": (
-        "PointInTimeRecoverySpecification",
-        "DescribeContinuousBackups",
-        {"point_in_time_recovery": PointInTimeRecovery(True)},
-    ),
-    "tags": ("Tags", "ListTagsOfResource", {"tags": (Tag("team", "till"),)}),
-    "policy": ("ResourcePolicy", "GetResourcePolicy", {"resource_policy": POLICY}),
-    "stream policy": (
-        "StreamSpecification.ResourcePolicy",
-        "GetResourcePolicy",
-        {"stream": Stream("KEYS_ONLY", POLICY)},
-    ),
-    "stream tags": (
-        "StreamSpecification.Tags",
-        "ListTagsOfResource",
-        {"stream": Stream("KEYS_ONLY", tags=(Tag("team", "till"),))},
-    ),
-    "kinesis": (
-        "KinesisStreamSpecification",
-        "DescribeKinesisStreamingDestination",
-        {"kinesis": KinesisStream(KINESIS)},
-    ),
-    "insights": (
-        "ContributorInsightsSpecification",
-        "DescribeContributorInsights",
-        {"insights": Insights(True)},
-    ),
-}
-
-
-@pytest.mark.parametrize("hidden", UNSEEN)
-def test_what_is_not_shown_is_refused_where_it_is_declared_and_else_no_concern(hidden: str) -> None:
-    name, operation, properties = UNSEEN[hidden]
-    table = unseen(is_now(**STREAM), hidden)
-    plan = planned(declared(**properties), None, table)
-    assert plan.conflicts == (f"{name}: declared, but this endpoint does not know {operation}; leave it out here",)
-    assert plan.steps == ()
-    assert planned(declared(stream=Stream("KEYS_ONLY")), None, table).conflicts == ()
-    assert planned(declared(stream=Stream("KEYS_ONLY")), declared(**properties), table).conflicts == (), "its rollback"

@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from described import STREAM, is_now, unseen
 from msgspec import structs
 from provisioning import World, declare, goal, index
 from sentinel.features import FEATURES
 from sentinel.look import Look
+from sentinel.plan import make_plan
 from strict_aws.state import HOUR, Timing
 
 if TYPE_CHECKING:
@@ -24,11 +26,13 @@ UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
 
 
 class Example(NamedTuple):
-    """Two ways to declare a feature; `reverts`: no longer declared, it goes back to the service's default."""
+    """Two ways to declare a feature. `reverts`: no longer declared, it goes back to the service's default. `shown_by`:
+    the read that shows it, where DescribeTable does not."""
 
     one: Properties
     other: Properties
     reverts: bool = True
+    shown_by: str = ""
 
 
 def policy(action: str) -> dict[str, Any]:
@@ -53,10 +57,12 @@ EXAMPLES: dict[str, Example] = {
     "point-in-time recovery": Example(
         {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7}},
         {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}},
+        shown_by="DescribeContinuousBackups",
     ),
     "ttl": Example(
         {"TimeToLiveSpecification": {"Enabled": True, "AttributeName": "until"}},
         {"TimeToLiveSpecification": {"Enabled": False}},
+        shown_by="DescribeTimeToLive",
     ),
     "table class": Example({"TableClass": "STANDARD_INFREQUENT_ACCESS"}, {"TableClass": "STANDARD"}),
     "billing": Example(
@@ -70,17 +76,26 @@ EXAMPLES: dict[str, Example] = {
     ),
     "stream": Example(stream(), stream(StreamViewType="NEW_IMAGE")),
     "encryption": Example({"SSESpecification": {"SSEEnabled": True}}, {"SSESpecification": {"SSEEnabled": False}}),
-    "tags": Example({"Tags": tag("team", "till")}, {"Tags": tag("team", "shop") + tag("env", "test")}),
-    "stream tags": Example(stream(Tags=tag("team", "till")), stream(Tags=tag("env", "test"))),
+    "tags": Example(
+        {"Tags": tag("team", "till")}, {"Tags": tag("team", "shop") + tag("env", "test")},
+        shown_by="ListTagsOfResource",
+    ),
+    "stream tags": Example(
+        stream(Tags=tag("team", "till")), stream(Tags=tag("env", "test")),
+        shown_by="ListTagsOfResource",
+    ),
     "policy": Example(
-        {"ResourcePolicy": policy("dynamodb:GetItem")}, {"ResourcePolicy": policy("dynamodb:Query")}
+        {"ResourcePolicy": policy("dynamodb:GetItem")}, {"ResourcePolicy": policy("dynamodb:Query")},
+        shown_by="GetResourcePolicy",
     ),
     "stream policy": Example(
-        stream(ResourcePolicy=policy("dynamodb:GetRecords")), stream(ResourcePolicy=policy("dynamodb:DescribeStream"))
+        stream(ResourcePolicy=policy("dynamodb:GetRecords")), stream(ResourcePolicy=policy("dynamodb:DescribeStream")),
+        shown_by="GetResourcePolicy",
     ),
     "insights": Example(
         {"ContributorInsightsSpecification": {"Enabled": True, "Mode": "THROTTLED_KEYS"}},
         {"ContributorInsightsSpecification": {"Enabled": False}},
+        shown_by="DescribeContributorInsights",
     ),
     "kinesis": Example(
         {"KinesisStreamSpecification": {"StreamArn": f"{KINESIS}one"}},
@@ -90,6 +105,7 @@ EXAMPLES: dict[str, Example] = {
                 "ApproximateCreationDateTimePrecision": "MICROSECOND",
             }
         },
+        shown_by="DescribeKinesisStreamingDestination",
     ),
 }  # fmt: skip
 # Of these nothing can be changed, or nothing declared.
@@ -175,3 +191,22 @@ def test_what_is_never_declared_is_left_alone(aws: World, feature: str) -> None:
     later(aws)
     assert aws.deploy(declare(BillingMode=None)) == ["TagResource"], "the label of who adopts it"
     assert seen(aws, feature) == made
+
+
+def shown_by_a_read_of_its_own() -> list[str]:
+    """The features that DescribeTable does not show."""
+    examples = {feature: EXAMPLES[feature.name].one for feature in FEATURES if feature.name in EXAMPLES}
+    return [f.name for f, one in examples.items() if f.reads(goal(declaring(one)), is_now(**STREAM))]
+
+
+@pytest.mark.parametrize("feature", shown_by_a_read_of_its_own())
+def test_what_is_not_shown_is_refused_where_it_is_declared_and_else_no_concern(feature: str) -> None:
+    """A local endpoint does not know every operation."""
+    declared, silent = declaring(EXAMPLES[feature].one), declaring(stream())
+    table = unseen(is_now(**STREAM), feature)
+    [name] = [each.property for each in FEATURES if each.name == feature]
+    plan = make_plan(goal(declared, owner=None), table)
+    told = f"{name}: declared, but this endpoint does not know {EXAMPLES[feature].shown_by}; leave it out here"
+    assert (plan.conflicts, plan.steps) == ((told,), ())
+    assert make_plan(goal(silent, owner=None), table).conflicts == ()
+    assert make_plan(goal(silent, declared, owner=None), table).conflicts == (), "its rollback"
