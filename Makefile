@@ -70,6 +70,7 @@ PYTEST = $(PYTHON) -m pytest
 # Runtime and stack run what is deployed, in processes of their own: they add nothing to what is measured.
 COVERED = $(PYTEST) --cov --cov-append --cov-report= --cov-fail-under=0
 PARALLEL = --numprocesses auto --maxprocesses 4 --dist worksteal
+BY_FILE = --numprocesses auto --maxprocesses 2 --dist loadfile
 
 .PHONY: unit
 unit: .venv/installed .venvs/sam/installed ## rules and plans, with moto and hypothesis
@@ -85,7 +86,7 @@ runtime: java .venv/installed .venvs/sam/installed .cache/wheels/installed .venv
 
 .PHONY: stack
 stack: java .venv/installed .venvs/sam/installed .cache/wheels/installed .venvs/ministack/installed .venvs/docs/installed ## the application, deployed by SAM on an embedded AWS
-	$(PYTEST) tests/stack
+	$(PYTEST) $(BY_FILE) tests/stack
 
 .PHONY: site
 site: ## the documentation as a website, in .cache/site, looked at in a real browser; needs Node.js, Linux x86-64 only
