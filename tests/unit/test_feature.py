@@ -35,6 +35,13 @@ def test_one_value(now: str | None, before: list[str | None]) -> None:
         assert want is None
 
 
+@given(st.lists(SETTINGS, max_size=3))
+def test_a_structure_without_a_default_is_left_alone_when_it_is_not_declared_any_more(before: list[Any]) -> None:
+    tables = [{"x": each} for each in before if each is not None]
+    assert three_way(None, before, None) is None
+    assert three_way({"y": "a"}, tables, None) == {"y": "a"} | dict.fromkeys("x" if tables else "")
+
+
 @given(SETTINGS, st.lists(SETTINGS, max_size=3))
 def test_a_structure_follows_the_rule_in_each_field(now: Setting | None, before: list[Setting | None]) -> None:
     want = three_way(now, before, DEFAULTS)

@@ -234,7 +234,7 @@ class Feature[D, F]:
 
 def three_way(now: Any, before: Sequence[Any], default: Any) -> Any:
     """What a thing should be. Declared: so. Not declared now, but in any of `before`: the service's default. Never
-    declared: None, left alone.
+    declared, or a structure without a default: None, left alone.
 
     Field by field of a structure, key by key of a mapping (`default` is then that of one key).
     """
@@ -246,6 +246,8 @@ def three_way(now: Any, before: Sequence[Any], default: Any) -> Any:
         keys = dict.fromkeys(key for each in (now or {}, *earlier) for key in each)
         return {key: three_way((now or {}).get(key), [e.get(key) for e in earlier], default) for key in keys}
     if isinstance(sample, Struct):
+        if now is None and default is None:
+            return None
         fields = {
             name: three_way(getattr(now, name, None), [getattr(e, name) for e in earlier], getattr(default, name, None))
             for name in sample.__struct_fields__

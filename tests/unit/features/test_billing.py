@@ -163,6 +163,17 @@ def test_capacities_that_auto_scaling_moved_are_left_where_they_are(aws: World) 
     assert "the read capacity of gsi-a is Application Auto Scaling's; left alone" in aws.plan(tagged, tagged).unmanaged
 
 
+def test_an_adopted_index_that_is_not_declared_any_more_keeps_its_capacity(aws: World) -> None:
+    """It was there before the table was adopted, so it is never removed. Capacities have no default to go back to."""
+    aws.somebody().create_table(**declare(index("gsi-theirs", **units(3)), **provisioned(5)))
+    aws.clock.sleep(60)
+    both = declare(index("gsi-theirs", **units(3)), **provisioned(5))
+    aws.deploy(both)
+    assert aws.deploy(declare(**provisioned(6)), both) == ["UpdateTable"]
+    [found] = aws.table()["Table"]["GlobalSecondaryIndexes"]
+    assert found["ProvisionedThroughput"]["ReadCapacityUnits"] == 3
+
+
 def test_capacities_that_somebody_moved_are_made_as_declared(aws: World) -> None:
     declared = declare(index("gsi-a", **units(3)), **provisioned(5))
     aws.deploy(declared)
