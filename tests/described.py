@@ -40,12 +40,18 @@ def unseen(table: Table, feature: str) -> Table:
 
 def declared(*indexes: str, **properties: Any) -> TableSchema:
     """The same table, as a template declares it; an index is named after its partition key."""
-    return TableSchema(
-        table_name="orders",
-        partition_key=KeyAttribute("id"),
-        global_secondary_indexes=tuple(GlobalSecondaryIndex(name, (KeyAttribute(name),)) for name in indexes),
-        **properties,
-    )
+    named = tuple(GlobalSecondaryIndex(name, (KeyAttribute(name),)) for name in indexes)
+    table: dict[str, Any] = {
+        "table_name": "orders",
+        "partition_key": KeyAttribute("id"),
+        "global_secondary_indexes": named,
+    }
+    return TableSchema(**(table | properties))
+
+
+def gsi(name: str = "gsi-team", key: str = "team", **more: Any) -> GlobalSecondaryIndex:
+    """An index as a template declares it, by one partition key."""
+    return GlobalSecondaryIndex(name, (KeyAttribute(key),), **more)
 
 
 def index_now(name: str, status: str = "ACTIVE", **fields: Any) -> dict[str, Any]:

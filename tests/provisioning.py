@@ -11,7 +11,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import structs
-from sentinel.errors import TableConflict
+from sentinel.errors import InvalidSchema, SentinelError, TableConflict
 from sentinel.feature import Goal
 from sentinel.ledger import Delivery, Hold, Ledger, Replay, resource_key, resource_of
 from sentinel.ownership import mark_of
@@ -137,6 +137,19 @@ def policy(action: str = "dynamodb:GetItem") -> Properties:
 
 def kinesis(arn: str = KINESIS, **more: Any) -> Properties:
     return {"KinesisStreamSpecification": {"StreamArn": arn, **more}}
+
+
+def faults(properties: Any) -> list[str]:
+    """What is wrong with a declaration, a line for each fault; its message has them all."""
+    refused: SentinelError | None = None
+    try:
+        read_properties(properties)
+    except InvalidSchema as error:
+        refused = error
+    found = refused.context["faults"] if refused else []
+    assert isinstance(found, list)
+    assert all(text in str(refused) for text in found)
+    return found
 
 
 def goal(properties: Properties, former: Properties | None = None, owner: Owner | None = OWNER) -> Goal:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from cloudformation import as_handed_over
 from msgspec import structs
-from provisioning import STACK, Properties, declare, index
+from provisioning import STACK, Properties, declare, faults, index
 from sentinel.errors import InvalidSchema
 from sentinel.properties import read_properties
 from sentinel.schema import (
-    Capacity,
     Encryption,
     Insights,
     KinesisStream,
     Maximum,
     PointInTimeRecovery,
-    Projection,
     ResourcePolicy,
     Stream,
     Tag,
@@ -66,15 +63,6 @@ EVERYTHING = declare(
 )
 
 
-def faults(properties: Any) -> list[str]:
-    with pytest.raises(InvalidSchema) as caught:
-        read_properties(properties)
-    found = caught.value.context["faults"]
-    assert isinstance(found, list)
-    assert all(text in str(caught.value) for text in found)
-    return found
-
-
 @pytest.mark.parametrize("handed_over", [True, False])
 def test_every_property_is_read_as_what_it_stands_for(handed_over: bool) -> None:
     read = read_properties(as_handed_over(EVERYTHING) if handed_over else EVERYTHING)
@@ -118,33 +106,6 @@ def test_what_is_not_declared_is_none() -> None:
 def test_booleans_in_words(words: tuple[str, bool]) -> None:
     text, value = words
     assert read_properties(declare(DeletionProtectionEnabled=text)).schema.deletion_protection is value
-
-
-def test_a_tags_number_stays_text() -> None:
-    assert read_properties(declare(Tags=[{"Key": "1", "Value": "007"}])).schema.tags == (Tag("1", "007"),)
-
-
-@pytest.mark.parametrize("zero", [0, "0"])
-def test_zero_capacities_declare_none(zero: Any) -> None:
-    none: Properties = {"ProvisionedThroughput": {"ReadCapacityUnits": zero, "WriteCapacityUnits": zero}}
-    schema = read_properties(declare(index("gsi-a", **none), **none)).schema
-    assert (schema.capacity, schema.global_secondary_indexes[0].capacity) == (None, None)
-    read = read_properties(
-        declare(BillingMode=None, ProvisionedThroughput={"ReadCapacityUnits": "5", "WriteCapacityUnits": "6"})
-    )
-    assert (read.schema.capacity, read.schema.mode) == (Capacity(5, 6), "PROVISIONED")
-
-
-def test_the_order_of_included_attributes_does_not_matter_that_of_keys_does() -> None:
-    def one(*names: str) -> Any:
-        included = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(names)}
-        return read_properties(declare(index("gsi-a", Projection=included))).schema
-
-    assert one("x", "y") == one("y", "x")
-    assert one("x").global_secondary_indexes[0].projection == Projection("INCLUDE", ("x",))
-    ab = read_properties(declare(index("gsi", "a", "b", partition=2))).schema
-    ba = read_properties(declare(index("gsi", "b", "a", partition=2))).schema
-    assert ab.global_secondary_indexes != ba.global_secondary_indexes
 
 
 @pytest.mark.parametrize(
@@ -226,28 +187,6 @@ def test_without_a_stack_a_name_is_generated_too() -> None:
     assert generated(declare(TableName=None), stack="", logical="").startswith("sentinel-table-")
 
 
-# ------------------------------------------------------------------ policies
-
-
-@pytest.mark.parametrize("document", [POLICY, json.dumps(POLICY), json.dumps(POLICY, indent=4)])
-def test_a_policy_is_an_object_or_its_text(document: Any) -> None:
-    read = read_properties(declare(ResourcePolicy={"PolicyDocument": document}))
-    assert read.schema.resource_policy is not None
-    assert json.loads(read.schema.resource_policy.text) == POLICY
-
-
-@pytest.mark.parametrize("document", ["", "no json", "[]", "5", "null"])
-def test_what_is_no_policy_is_told_with_its_path(document: str) -> None:
-    expected = "an object, or text that holds one as JSON, is expected, at most 32 levels deep"
-    assert faults(declare(ResourcePolicy={"PolicyDocument": document})) == [
-        f"ResourcePolicy.PolicyDocument: {expected}"
-    ]
-    stream = {"StreamViewType": "KEYS_ONLY", "ResourcePolicy": {"PolicyDocument": document}}
-    assert faults(declare(StreamSpecification=stream)) == [
-        f"StreamSpecification.ResourcePolicy.PolicyDocument: {expected}"
-    ]
-
-
 # ------------------------------------------------------------------ bad input
 
 GSI = declare(index("gsi-a"))["GlobalSecondaryIndexes"][0]
@@ -297,11 +236,6 @@ BAD: dict[str, tuple[Properties, str]] = {
         "Tags: holds text that is no Unicode, half of a surrogate pair",
     ),
     "an empty name": (declare(TableName=""), "TableName: '' is not 3 to 255"),
-    "a name outside the rules": (declare(TableName="a/b"), "TableName: 'a/b' is not 3 to 255"),
-    "two indexes of one name": (
-        declare(index("gsi-a"), index("gsi-a", "b")),
-        "GlobalSecondaryIndexes[1].IndexName: 'gsi-a' is the name of two indexes",
-    ),
     "an attribute twice, with two types": (
         declare() | {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": t} for t in "SN"]},
         "AttributeDefinitions[1]: the attribute 'id' is declared twice, as S and as another type",
@@ -337,14 +271,6 @@ BAD: dict[str, tuple[Properties, str]] = {
     "a local index of a schema": (
         {"Schema": "approval", "LocalSecondaryIndexes": [index("lsi-x", "id", "y")]},
         "LocalSecondaryIndexes: Schema 'approval' has no sort key",
-    ),
-    "a tag twice": (
-        declare(Tags=[{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]),
-        "Tags[1].Key: 'a' is given twice",
-    ),
-    "a key where encryption is off": (
-        declare(SSESpecification={"SSEEnabled": False, "SSEType": "KMS"}),
-        "SSESpecification: a key or a type is given where SSEEnabled is false",
     ),
 }
 

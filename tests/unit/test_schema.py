@@ -12,7 +12,6 @@ from msgspec import structs
 from sentinel.errors import InvalidSchema
 from sentinel.schema import (
     NAMED_SCHEMAS,
-    Capacity,
     Encryption,
     GlobalSecondaryIndex,
     Insights,
@@ -188,179 +187,12 @@ def test_a_schema_becomes_create_tables_parameters() -> None:
     assert (made["ResourcePolicy"], made["Tags"]) == ('{"Statement":[]}', [{"Key": "a", "Value": "b"}])
 
 
-def test_a_provisioned_table_has_a_capacity_for_itself_and_each_index() -> None:
-    made = create_table_input(
-        table(capacity=Capacity(5, 6), global_secondary_indexes=(index(capacity=Capacity(7, 8)),))
-    )
-    assert made["BillingMode"] == "PROVISIONED"
-    assert made["ProvisionedThroughput"] == {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
-    assert made["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] == {
-        "ReadCapacityUnits": 7,
-        "WriteCapacityUnits": 8,
-    }
-
-
-@pytest.mark.parametrize(
-    ("encryption", "said"),
-    [
-        (None, None),
-        (Encryption(False), None),
-        (Encryption(True), {"Enabled": True, "SSEType": "KMS"}),
-        (Encryption(True, key="alias/a"), {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/a"}),
-    ],
-)
-def test_encryption(encryption: Encryption | None, said: Any) -> None:
-    assert create_table_input(table(encryption=encryption)).get("SSESpecification") == said
-
-
-@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-@pytest.mark.parametrize("form", ["key/" + KEY, "alias/my-key", "key/mrk-" + "0" * 32])
-def test_a_customer_key_is_named_in_every_form_and_partition(partition: str, form: str) -> None:
-    for name in (f"arn:{partition}:kms:eu-west-1:123456789012:{form}", form.removeprefix("key/")):
-        table(encryption=Encryption(True, key=name)).validate()
-
-
 # ------------------------------------------------------------------ faults
 
 FAULTS: dict[str, tuple[TableSchema, str]] = {
     "a short name": (table(table_name="ab"), "TableName: 'ab' is not 3 to 255"),
     "a name with other characters": (table(table_name="a b c"), "TableName: 'a b c'"),
     "a long name": (table(table_name="a" * 256), "TableName: "),
-    "a table's two keys of one name": (
-        table(sort_key=KeyAttribute("id")),
-        "KeySchema: a key names the attribute 'id' twice",
-    ),
-    "an empty key": (table(partition_key=KeyAttribute("")), "KeySchema.AttributeName: '' is not 1 to 255 characters"),
-    "a key's type": (
-        table(partition_key=KeyAttribute("id", "X")),  # type: ignore[arg-type]
-        "KeySchema.AttributeType: one of S, N, B is expected",
-    ),
-    "one attribute, two types": (
-        table(global_secondary_indexes=(GlobalSecondaryIndex("gsi-id", (KeyAttribute("id", "N"),)),)),
-        "GlobalSecondaryIndexes[0]: the attribute 'id' is N here and S elsewhere",
-    ),
-    "two indexes of one name": (
-        table(global_secondary_indexes=(index(), index(key="x"))),
-        "GlobalSecondaryIndexes[1].IndexName: 'gsi-team' is the name of two indexes",
-    ),
-    "a local and a global index of one name": (
-        table(
-            sort_key=KeyAttribute("s"),
-            global_secondary_indexes=(index(),),
-            local_secondary_indexes=(LocalSecondaryIndex("gsi-team", KeyAttribute("b")),),
-        ),
-        "LocalSecondaryIndexes[0].IndexName: 'gsi-team' is the name of two indexes",
-    ),
-    "an index's name": (
-        table(global_secondary_indexes=(index("x"),)),
-        "GlobalSecondaryIndexes[0].IndexName: 'x' is not 3 to 255",
-    ),
-    "too many local indexes": (
-        table(
-            sort_key=KeyAttribute("s"),
-            local_secondary_indexes=tuple(LocalSecondaryIndex(f"lsi-{n}", KeyAttribute(f"a{n}")) for n in range(6)),
-        ),
-        "LocalSecondaryIndexes: a list of at most 5 is expected",
-    ),
-    "too many keys of an index": (
-        table(global_secondary_indexes=(GlobalSecondaryIndex("gsi", tuple(KeyAttribute(f"p{n}") for n in range(5))),)),
-        "GlobalSecondaryIndexes[0].KeySchema: an index has one to four partition",
-    ),
-    "an index without a key": (
-        table(global_secondary_indexes=(GlobalSecondaryIndex("gsi", ()),)),
-        "GlobalSecondaryIndexes[0].KeySchema: an index has one to four partition",
-    ),
-    "a projection": (
-        table(global_secondary_indexes=(index(projection=Projection("SOME")),)),  # type: ignore[arg-type]
-        "GlobalSecondaryIndexes[0].Projection.ProjectionType: one of ALL, KEYS_ONLY, INCLUDE is expected",
-    ),
-    "attributes with ALL": (
-        table(global_secondary_indexes=(index(projection=Projection("ALL", ("a",))),)),
-        "GlobalSecondaryIndexes[0].Projection.NonKeyAttributes: given with ProjectionType INCLUDE, and only",
-    ),
-    "INCLUDE without attributes": (
-        table(global_secondary_indexes=(index(projection=Projection("INCLUDE")),)),
-        "GlobalSecondaryIndexes[0].Projection.NonKeyAttributes",
-    ),
-    "too many attributes in one index": (
-        table(global_secondary_indexes=(index(projection=Projection("INCLUDE", tuple(f"a{n}" for n in range(21)))),)),
-        "GlobalSecondaryIndexes[0].Projection.NonKeyAttributes: a list of at most 20 is expected",
-    ),
-    "too many attributes in all": (
-        table(
-            global_secondary_indexes=tuple(
-                index(f"gsi-{i}", projection=Projection("INCLUDE", tuple(f"a{n}" for n in range(17)))) for i in range(6)
-            )
-        ),
-        "GlobalSecondaryIndexes: 102 NonKeyAttributes in all indexes are more than 100",
-    ),
-    "local indexes without a sort key": (
-        table(local_secondary_indexes=(LocalSecondaryIndex("lsi", KeyAttribute("b")),)),
-        "LocalSecondaryIndexes: the table needs a sort key",
-    ),
-    "a billing mode": (table(billing_mode="FREE"), "BillingMode: one of PAY_PER_REQUEST, PROVISIONED is expected"),
-    "provisioned without capacities": (
-        table(billing_mode="PROVISIONED"),
-        "ProvisionedThroughput: required where BillingMode is PROVISIONED",
-    ),
-    "a provisioned index without one": (
-        table(capacity=Capacity(1, 1), global_secondary_indexes=(index(),)),
-        "GlobalSecondaryIndexes[0].ProvisionedThroughput: required",
-    ),
-    "half a capacity": (table(capacity=Capacity(0, 5)), "ProvisionedThroughput: read and write are at least 1"),
-    "capacities on demand": (
-        table(billing_mode="PAY_PER_REQUEST", capacity=Capacity(1, 1)),
-        "ProvisionedThroughput: only where BillingMode is PROVISIONED",
-    ),
-    "maxima where provisioned": (
-        table(capacity=Capacity(1, 1), maximum=Maximum(5)),
-        "OnDemandThroughput: only where BillingMode is PAY_PER_REQUEST",
-    ),
-    "a maximum of nothing": (table(maximum=Maximum()), "OnDemandThroughput: a maximum is at least 1"),
-    "a maximum of zero": (table(maximum=Maximum(0)), "OnDemandThroughput: a maximum is at least 1"),
-    "warm throughput of nothing": (table(warm=Warm()), "WarmThroughput: give read units, write units or both"),
-    "ttl without attribute": (
-        table(time_to_live=TimeToLive(True)),
-        "TimeToLiveSpecification.AttributeName: required where TTL is enabled",
-    ),
-    "a long ttl attribute": (
-        table(time_to_live=TimeToLive(True, "a" * 256)),
-        f"TimeToLiveSpecification.AttributeName: '{'a' * 100}",
-    ),
-    "an encryption": (table(encryption=Encryption(True, "AES")), "SSESpecification.SSEType: one of KMS"),  # type: ignore[arg-type]
-    "a key where encryption is off": (
-        table(encryption=Encryption(False, key=KEY)),
-        "SSESpecification: a key or a type is given where SSEEnabled is false",
-    ),
-    "what is no key": (
-        table(encryption=Encryption(True, key="my key")),
-        "SSESpecification.KMSMasterKeyId: not a key id",
-    ),
-    "days of nothing": (
-        table(point_in_time_recovery=PointInTimeRecovery(False, 5)),
-        "PointInTimeRecoverySpecification.RecoveryPeriodInDays: only where",
-    ),
-    "too many days": (
-        table(point_in_time_recovery=PointInTimeRecovery(True, 36)),
-        "PointInTimeRecoverySpecification.RecoveryPeriodInDays: a whole number of at most 35 is expected",
-    ),
-    "a long policy": (
-        table(resource_policy=ResourcePolicy({"a": "x" * 20480})),
-        "ResourcePolicy.PolicyDocument: 20488 bytes",
-    ),
-    "a stream's long policy": (
-        table(stream=Stream("KEYS_ONLY", ResourcePolicy({"a": "x" * 20480}))),
-        "StreamSpecification.ResourcePolicy.PolicyDocument: 20488 bytes",
-    ),
-    "what is no stream": (
-        table(kinesis=KinesisStream("orders")),
-        "KinesisStreamSpecification.StreamArn: not the ARN",
-    ),
-    "a reserved tag": (
-        table(tags=(Tag("sentinel:x", "1"),)),
-        "Tags[0].Key: keys that begin with 'aws:' or 'sentinel:'",
-    ),
-    "a long tag": (table(tags=(Tag("a", "x" * 257),)), "Tags[0].Value: text of at most 256 characters is expected"),
 }
 
 

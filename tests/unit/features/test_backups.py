@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from described import declared
+from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import World, declare, pitr, ttl
 from sentinel.schema import PointInTimeRecovery
 from strict_aws.faults import ServiceError
@@ -34,6 +35,16 @@ UPDATES: UpdateRows = {
     "recovery off": (declare(**pitr()), declare(**pitr(on=False)), ["UpdateContinuousBackups"]),
     "recovery not declared any more": (declare(**pitr()), declare(), ["UpdateContinuousBackups"]),
 }
+FAULTS: FaultRows = {
+    "days of nothing": (
+        declared(point_in_time_recovery=PointInTimeRecovery(False, 5)),
+        "PointInTimeRecoverySpecification.RecoveryPeriodInDays: only where",
+    ),
+    "too many days": (
+        declared(point_in_time_recovery=PointInTimeRecovery(True, 36)),
+        "PointInTimeRecoverySpecification.RecoveryPeriodInDays: a whole number of at most 35 is expected",
+    ),
+}
 
 
 class TestRule(ThreeWayRule):
@@ -42,6 +53,10 @@ class TestRule(ThreeWayRule):
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
 
 
 def test_recovery_that_is_not_available_yet_is_waited_for(aws: World) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from described import declared, index_now, is_now, planned, told
+import pytest
+from described import declared, gsi, index_now, is_now, planned, told
 from msgspec import structs
-from promises import Setting, ThreeWayRule, UpdateRows, Updates
-from provisioning import FOUR, World, declare, index, maxima, provisioned, tags, units
-from sentinel.schema import Capacity, Maximum, TableSchema
+from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
+from provisioning import FOUR, Properties, World, declare, index, maxima, provisioned, tags, units
+from sentinel.properties import read_properties
+from sentinel.schema import Capacity, Maximum, TableSchema, create_table_input
 
 SETTINGS = {
     "an on-demand maximum": Setting(
@@ -75,6 +77,28 @@ UPDATES: UpdateRows = {
         ["UpdateTable", "UpdateTable"],
     ),
 }
+FAULTS: FaultRows = {
+    "a billing mode": (declared(billing_mode="FREE"), "BillingMode: one of PAY_PER_REQUEST, PROVISIONED is expected"),
+    "provisioned without capacities": (
+        declared(billing_mode="PROVISIONED"),
+        "ProvisionedThroughput: required where BillingMode is PROVISIONED",
+    ),
+    "a provisioned index without one": (
+        declared(capacity=Capacity(1, 1), global_secondary_indexes=(gsi(),)),
+        "GlobalSecondaryIndexes[0].ProvisionedThroughput: required",
+    ),
+    "half a capacity": (declared(capacity=Capacity(0, 5)), "ProvisionedThroughput: read and write are at least 1"),
+    "capacities on demand": (
+        declared(billing_mode="PAY_PER_REQUEST", capacity=Capacity(1, 1)),
+        "ProvisionedThroughput: only where BillingMode is PROVISIONED",
+    ),
+    "maxima where provisioned": (
+        declared(capacity=Capacity(1, 1), maximum=Maximum(5)),
+        "OnDemandThroughput: only where BillingMode is PAY_PER_REQUEST",
+    ),
+    "a maximum of nothing": (declared(maximum=Maximum()), "OnDemandThroughput: a maximum is at least 1"),
+    "a maximum of zero": (declared(maximum=Maximum(0)), "OnDemandThroughput: a maximum is at least 1"),
+}
 
 
 class TestRule(ThreeWayRule):
@@ -83,6 +107,33 @@ class TestRule(ThreeWayRule):
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
+
+
+@pytest.mark.parametrize("zero", [0, "0"])
+def test_zero_capacities_declare_none(zero: Any) -> None:
+    none: Properties = {"ProvisionedThroughput": {"ReadCapacityUnits": zero, "WriteCapacityUnits": zero}}
+    schema = read_properties(declare(index("gsi-a", **none), **none)).schema
+    assert (schema.capacity, schema.global_secondary_indexes[0].capacity) == (None, None)
+    read = read_properties(
+        declare(BillingMode=None, ProvisionedThroughput={"ReadCapacityUnits": "5", "WriteCapacityUnits": "6"})
+    )
+    assert (read.schema.capacity, read.schema.mode) == (Capacity(5, 6), "PROVISIONED")
+
+
+def test_a_provisioned_table_has_a_capacity_for_itself_and_each_index() -> None:
+    made = create_table_input(
+        declared(capacity=Capacity(5, 6), global_secondary_indexes=(gsi(capacity=Capacity(7, 8)),))
+    )
+    assert made["BillingMode"] == "PROVISIONED"
+    assert made["ProvisionedThroughput"] == {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
+    assert made["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] == {
+        "ReadCapacityUnits": 7,
+        "WriteCapacityUnits": 8,
+    }
 
 
 # ------------------------------------------------------------------ decisions

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from described import declared
+from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import ACCOUNT, World, declare, sse, tags, ttl
 from sentinel.errors import TableConflict
-from sentinel.schema import Encryption
+from sentinel.schema import Encryption, create_table_input
 from strict_aws.faults import ServiceError
 
-KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
+KEY_ID = "0a1b2c3d-0000-4000-8000-000000000001"
+KEY_ARN = f"arn:aws:kms:us-east-1:123456789012:key/{KEY_ID}"
 SETTINGS = {
     "encryption": Setting(
         {"encryption": Encryption(True)},
@@ -26,6 +30,17 @@ UPDATES: UpdateRows = {
     "encryption not declared any more": (declare(**sse()), declare(), ["UpdateTable"]),
     "encryption said to be the default": (declare(), declare(**sse(on=False)), []),
 }
+FAULTS: FaultRows = {
+    "an encryption": (declared(encryption=Encryption(True, "AES")), "SSESpecification.SSEType: one of KMS"),  # type: ignore[arg-type]
+    "a key where encryption is off": (
+        declared(encryption=Encryption(False, key=KEY_ID)),
+        "SSESpecification: a key or a type is given where SSEEnabled is false",
+    ),
+    "what is no key": (
+        declared(encryption=Encryption(True, key="my key")),
+        "SSESpecification.KMSMasterKeyId: not a key id",
+    ),
+}
 
 
 class TestRule(ThreeWayRule):
@@ -34,6 +49,30 @@ class TestRule(ThreeWayRule):
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
+
+
+@pytest.mark.parametrize(
+    ("encryption", "said"),
+    [
+        (None, None),
+        (Encryption(False), None),
+        (Encryption(True), {"Enabled": True, "SSEType": "KMS"}),
+        (Encryption(True, key="alias/a"), {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/a"}),
+    ],
+)
+def test_a_new_table_is_encrypted_as_declared(encryption: Encryption | None, said: Any) -> None:
+    assert create_table_input(declared(encryption=encryption)).get("SSESpecification") == said
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+@pytest.mark.parametrize("form", ["key/" + KEY_ID, "alias/my-key", "key/mrk-" + "0" * 32])
+def test_a_customer_key_is_named_in_every_form_and_partition(partition: str, form: str) -> None:
+    for name in (f"arn:{partition}:kms:eu-west-1:123456789012:{form}", form.removeprefix("key/")):
+        declared(encryption=Encryption(True, key=name)).validate()
 
 
 # ------------------------------------------------------------------ the names of a key

@@ -6,14 +6,15 @@ import itertools
 from typing import Any
 
 import pytest
-from described import declared, index_now, is_now, planned, told
+from described import declared, gsi, index_now, is_now, planned, told
 from msgspec import structs
-from promises import UpdateRows, Updates
+from promises import FaultRows, Faults, UpdateRows, Updates
 from provisioning import FOUR, World, declare, foreign_table, index
 from sentinel.errors import TableConflict
 from sentinel.feature import Goal
 from sentinel.plan import make_plan
-from sentinel.schema import GlobalSecondaryIndex, KeyAttribute, TableSchema
+from sentinel.properties import read_properties
+from sentinel.schema import GlobalSecondaryIndex, KeyAttribute, LocalSecondaryIndex, Projection, TableSchema
 from strict_aws.state import HOUR, Timing
 
 INCLUDE: dict[str, Any] = {"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x", "y"]}}
@@ -52,10 +53,78 @@ UPDATES: UpdateRows = {
         ["UpdateTable"] * 4,
     ),
 }
+FAULTS: FaultRows = {
+    "two indexes of one name": (
+        declared(global_secondary_indexes=(gsi(), gsi(key="x"))),
+        "GlobalSecondaryIndexes[1].IndexName: 'gsi-team' is the name of two indexes",
+    ),
+    "a local and a global index of one name": (
+        declared(
+            sort_key=KeyAttribute("s"),
+            global_secondary_indexes=(gsi(),),
+            local_secondary_indexes=(LocalSecondaryIndex("gsi-team", KeyAttribute("b")),),
+        ),
+        "LocalSecondaryIndexes[0].IndexName: 'gsi-team' is the name of two indexes",
+    ),
+    "an index's name": (
+        declared(global_secondary_indexes=(gsi("x"),)),
+        "GlobalSecondaryIndexes[0].IndexName: 'x' is not 3 to 255",
+    ),
+    "too many keys of an index": (
+        declared(
+            global_secondary_indexes=(GlobalSecondaryIndex("gsi", tuple(KeyAttribute(f"p{n}") for n in range(5))),)
+        ),
+        "GlobalSecondaryIndexes[0].KeySchema: an index has one to four partition",
+    ),
+    "an index without a key": (
+        declared(global_secondary_indexes=(GlobalSecondaryIndex("gsi", ()),)),
+        "GlobalSecondaryIndexes[0].KeySchema: an index has one to four partition",
+    ),
+    "a projection": (
+        declared(global_secondary_indexes=(gsi(projection=Projection("SOME")),)),  # type: ignore[arg-type]
+        "GlobalSecondaryIndexes[0].Projection.ProjectionType: one of ALL, KEYS_ONLY, INCLUDE is expected",
+    ),
+    "attributes with ALL": (
+        declared(global_secondary_indexes=(gsi(projection=Projection("ALL", ("a",))),)),
+        "GlobalSecondaryIndexes[0].Projection.NonKeyAttributes: given with ProjectionType INCLUDE, and only",
+    ),
+    "INCLUDE without attributes": (
+        declared(global_secondary_indexes=(gsi(projection=Projection("INCLUDE")),)),
+        "GlobalSecondaryIndexes[0].Projection.NonKeyAttributes",
+    ),
+    "too many attributes in one index": (
+        declared(global_secondary_indexes=(gsi(projection=Projection("INCLUDE", tuple(f"a{n}" for n in range(21)))),)),
+        "GlobalSecondaryIndexes[0].Projection.NonKeyAttributes: a list of at most 20 is expected",
+    ),
+    "too many attributes in all": (
+        declared(
+            global_secondary_indexes=tuple(
+                gsi(f"gsi-{i}", projection=Projection("INCLUDE", tuple(f"a{n}" for n in range(17)))) for i in range(6)
+            )
+        ),
+        "GlobalSecondaryIndexes: 102 NonKeyAttributes in all indexes are more than 100",
+    ),
+}
 
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
+
+
+def test_the_order_of_included_attributes_does_not_matter_that_of_keys_does() -> None:
+    def one(*names: str) -> Any:
+        included = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(names)}
+        return read_properties(declare(index("gsi-a", Projection=included))).schema
+
+    assert one("x", "y") == one("y", "x")
+    assert one("x").global_secondary_indexes[0].projection == Projection("INCLUDE", ("x",))
+    ab = read_properties(declare(index("gsi", "a", "b", partition=2))).schema
+    ba = read_properties(declare(index("gsi", "b", "a", partition=2))).schema
+    assert ab.global_secondary_indexes != ba.global_secondary_indexes
 
 
 # ------------------------------------------------------------------ decisions

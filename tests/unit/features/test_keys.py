@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from promises import UpdateRows, Updates
+from described import declared
+from promises import FaultRows, Faults, UpdateRows, Updates
 from provisioning import Properties, World, declare, index, written
 from sentinel.errors import TableConflict
+from sentinel.schema import GlobalSecondaryIndex, KeyAttribute, LocalSecondaryIndex
 
 UPDATES: UpdateRows = {
     "local indexes in another order": (
@@ -14,10 +16,43 @@ UPDATES: UpdateRows = {
         [],
     ),
 }
+FAULTS: FaultRows = {
+    "a table's two keys of one name": (
+        declared(sort_key=KeyAttribute("id")),
+        "KeySchema: a key names the attribute 'id' twice",
+    ),
+    "an empty key": (
+        declared(partition_key=KeyAttribute("")),
+        "KeySchema.AttributeName: '' is not 1 to 255 characters",
+    ),
+    "a key's type": (
+        declared(partition_key=KeyAttribute("id", "X")),  # type: ignore[arg-type]
+        "KeySchema.AttributeType: one of S, N, B is expected",
+    ),
+    "one attribute, two types": (
+        declared(global_secondary_indexes=(GlobalSecondaryIndex("gsi-id", (KeyAttribute("id", "N"),)),)),
+        "GlobalSecondaryIndexes[0]: the attribute 'id' is N here and S elsewhere",
+    ),
+    "too many local indexes": (
+        declared(
+            sort_key=KeyAttribute("s"),
+            local_secondary_indexes=tuple(LocalSecondaryIndex(f"lsi-{n}", KeyAttribute(f"a{n}")) for n in range(6)),
+        ),
+        "LocalSecondaryIndexes: a list of at most 5 is expected",
+    ),
+    "local indexes without a sort key": (
+        declared(local_secondary_indexes=(LocalSecondaryIndex("lsi", KeyAttribute("b")),)),
+        "LocalSecondaryIndexes: the table needs a sort key",
+    ),
+}
 
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
 
 
 @pytest.mark.parametrize(

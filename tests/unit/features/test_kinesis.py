@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from described import declared
+from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import KINESIS, World, declare, kinesis
 from sentinel.errors import OperationRefused
 from sentinel.schema import KinesisStream
@@ -42,6 +43,12 @@ UPDATES: UpdateRows = {
         ["DisableKinesisStreamingDestination"],
     ),
 }
+FAULTS: FaultRows = {
+    "what is no stream": (
+        declared(kinesis=KinesisStream("orders")),
+        "KinesisStreamSpecification.StreamArn: not the ARN",
+    ),
+}
 
 
 class TestRule(ThreeWayRule):
@@ -50,6 +57,10 @@ class TestRule(ThreeWayRule):
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
 
 
 def test_a_kinesis_stream_that_dynamodb_cannot_reach_is_told(aws: World) -> None:

@@ -3,15 +3,79 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from promises import Setting, ThreeWayRule, UpdateRows, Updates
-from provisioning import declare, policy
+from described import declared
+from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
+from provisioning import declare, faults, policy
 from sentinel.features.policy import same_policy
+from sentinel.properties import read_properties
 from sentinel.schema import ResourcePolicy
 
 DOCUMENT = '{"Statement": []}'
 POLICY = ResourcePolicy(DOCUMENT)
+EMPTY = {"Version": "2012-10-17", "Statement": []}
+SETTINGS = {
+    "a resource policy": Setting(
+        {"resource_policy": POLICY},
+        None,
+        "+ policy",
+        "- policy",
+        answers={"policy": {"": {"Policy": DOCUMENT}}},
+    ),
+}
+UPDATES: UpdateRows = {
+    "a policy": (declare(), declare(**policy()), ["PutResourcePolicy"]),
+    "another policy": (declare(**policy()), declare(**policy("dynamodb:Query")), ["PutResourcePolicy"]),
+    "the same policy as text, in another order": (
+        declare(**policy()),
+        declare(
+            ResourcePolicy={
+                "PolicyDocument": json.dumps(policy()["ResourcePolicy"]["PolicyDocument"], sort_keys=True, indent=2)
+            }
+        ),
+        [],
+    ),
+    "a policy not declared any more": (declare(**policy()), declare(), ["DeleteResourcePolicy"]),
+}
+FAULTS: FaultRows = {
+    "a long policy": (
+        declared(resource_policy=ResourcePolicy({"a": "x" * 20480})),
+        "ResourcePolicy.PolicyDocument: 20488 bytes",
+    ),
+}
+
+
+class TestRule(ThreeWayRule):
+    rows = SETTINGS
+
+
+class TestUpdates(Updates):
+    rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
+
+
+@pytest.mark.parametrize("document", [EMPTY, json.dumps(EMPTY), json.dumps(EMPTY, indent=4)])
+def test_a_policy_is_an_object_or_its_text(document: Any) -> None:
+    read = read_properties(declare(ResourcePolicy={"PolicyDocument": document}))
+    assert read.schema.resource_policy is not None
+    assert json.loads(read.schema.resource_policy.text) == EMPTY
+
+
+@pytest.mark.parametrize("document", ["", "no json", "[]", "5", "null"])
+def test_what_is_no_policy_is_told_with_its_path(document: str) -> None:
+    expected = "an object, or text that holds one as JSON, is expected, at most 32 levels deep"
+    assert faults(declare(ResourcePolicy={"PolicyDocument": document})) == [
+        f"ResourcePolicy.PolicyDocument: {expected}"
+    ]
+    stream = {"StreamViewType": "KEYS_ONLY", "ResourcePolicy": {"PolicyDocument": document}}
+    assert faults(declare(StreamSpecification=stream)) == [
+        f"StreamSpecification.ResourcePolicy.PolicyDocument: {expected}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -36,36 +100,3 @@ POLICY = ResourcePolicy(DOCUMENT)
 def test_a_policy_in_the_services_words_is_the_same_policy(one: str, other: str, same: bool) -> None:
     assert same_policy(one, other) is same
     assert same_policy(other, one) is same
-
-
-SETTINGS = {
-    "a resource policy": Setting(
-        {"resource_policy": POLICY},
-        None,
-        "+ policy",
-        "- policy",
-        answers={"policy": {"": {"Policy": DOCUMENT}}},
-    ),
-}
-UPDATES: UpdateRows = {
-    "a policy": (declare(), declare(**policy()), ["PutResourcePolicy"]),
-    "another policy": (declare(**policy()), declare(**policy("dynamodb:Query")), ["PutResourcePolicy"]),
-    "the same policy as text, in another order": (
-        declare(**policy()),
-        declare(
-            ResourcePolicy={
-                "PolicyDocument": json.dumps(policy()["ResourcePolicy"]["PolicyDocument"], sort_keys=True, indent=2)
-            }
-        ),
-        [],
-    ),
-    "a policy not declared any more": (declare(**policy()), declare(), ["DeleteResourcePolicy"]),
-}
-
-
-class TestRule(ThreeWayRule):
-    rows = SETTINGS
-
-
-class TestUpdates(Updates):
-    rows = UPDATES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from described import STREAM, declared, is_now, planned
-from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import declare, policy, stream, tags
 from sentinel.schema import ResourcePolicy, Stream
 
@@ -57,6 +57,12 @@ UPDATES: UpdateRows = {
         ["UpdateTable", "UpdateTable", "TagResource", "PutResourcePolicy"],
     ),
 }
+FAULTS: FaultRows = {
+    "a stream's long policy": (
+        declared(stream=Stream("KEYS_ONLY", ResourcePolicy({"a": "x" * 20480}))),
+        "StreamSpecification.ResourcePolicy.PolicyDocument: 20488 bytes",
+    ),
+}
 
 
 class TestRule(ThreeWayRule):
@@ -65,6 +71,10 @@ class TestRule(ThreeWayRule):
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
 
 
 def test_what_is_set_on_a_stream_waits_for_the_stream() -> None:

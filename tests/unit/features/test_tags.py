@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from described import declared, is_now, planned, tags_of
-from promises import UpdateRows, Updates
+from promises import FaultRows, Faults, UpdateRows, Updates
 from provisioning import World, declare, tags
+from sentinel.properties import read_properties
+from sentinel.schema import Tag
 
 UPDATES: UpdateRows = {
     "tags": (
@@ -14,10 +16,26 @@ UPDATES: UpdateRows = {
     ),
     "tags not declared any more": (declare(**tags(a="1")), declare(), ["UntagResource"]),
 }
+FAULTS: FaultRows = {
+    "a reserved tag": (
+        declared(tags=(Tag("sentinel:x", "1"),)),
+        "Tags[0].Key: keys that begin with 'aws:' or 'sentinel:'",
+    ),
+    "a long tag": (declared(tags=(Tag("a", "x" * 257),)), "Tags[0].Value: text of at most 256 characters is expected"),
+    "a tag twice": (declared(tags=(Tag("a", "1"), Tag("a", "2"))), "Tags[1].Key: 'a' is given twice"),
+}
 
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
+
+
+def test_a_tags_number_stays_text() -> None:
+    assert read_properties(declare(Tags=[{"Key": "1", "Value": "007"}])).schema.tags == (Tag("1", "007"),)
 
 
 def test_more_tags_than_fit_on_a_page_are_read_to_the_last(aws: World) -> None:

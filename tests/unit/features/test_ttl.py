@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from described import declared, is_now
 from msgspec import structs
-from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import World, declare, tags, ttl, written
 from sentinel.errors import TableConflict
 from sentinel.feature import Goal
@@ -30,6 +30,16 @@ UPDATES: UpdateRows = {
     "ttl on": (declare(), declare(**ttl()), ["UpdateTimeToLive"]),
     "ttl said to be off where it is": (declare(), declare(**ttl(on=False)), []),
 }
+FAULTS: FaultRows = {
+    "ttl without attribute": (
+        declared(time_to_live=TimeToLive(True)),
+        "TimeToLiveSpecification.AttributeName: required where TTL is enabled",
+    ),
+    "a long ttl attribute": (
+        declared(time_to_live=TimeToLive(True, "a" * 256)),
+        f"TimeToLiveSpecification.AttributeName: '{'a' * 100}",
+    ),
+}
 
 
 class TestRule(ThreeWayRule):
@@ -38,6 +48,10 @@ class TestRule(ThreeWayRule):
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
 
 
 # ------------------------------------------------------------------ decisions

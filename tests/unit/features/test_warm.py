@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from described import declared, is_now, planned
-from promises import UpdateRows, Updates
+from promises import FaultRows, Faults, UpdateRows, Updates
 from provisioning import FOUR, World, declare, index, warm
 from sentinel.schema import Warm
 from strict_aws.state import HOUR
@@ -15,10 +15,17 @@ UPDATES: UpdateRows = {
         ["UpdateTable", "UpdateTable"],
     ),
 }
+FAULTS: FaultRows = {
+    "warm throughput of nothing": (declared(warm=Warm()), "WarmThroughput: give read units, write units or both"),
+}
 
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
 
 
 def test_warm_throughput_is_a_floor(aws: World) -> None:
