@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 from engines import LambdaEmulator
+from sentinel_sam.template import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ LEDGER = "sentinel-ledger"
 @pytest.fixture(scope="session")
 def start(built: Path, dynamodb: DynamoDBClient, dynamodb_endpoint: str) -> Iterator[Callable[[str], LambdaEmulator]]:
     """Starts the function of a logical id, with the layers and variables that the template gives it."""
-    template = yaml.safe_load((built / "template.yaml").read_text())
+    template = parse((built / "template.yaml").read_text(), "template.yaml")
     defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
     defaults |= {
         "AWS::StackName": "sentinel",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from deployment import sam
 from engines import ROOT
+from sentinel_sam.template import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +24,7 @@ def packaged(ministack: MiniStack, built: Path, tmp_path_factory: pytest.TempPat
         *("--output-template-file", str(output), "--config-file", str(ROOT / "samconfig.toml")),
         environment=ministack.environment,
     )
-    template: dict[str, Any] = yaml.safe_load(output.read_text())
-    return template
+    return parse(output.read_text(), "packaged.yaml")
 
 
 def content(ministack: MiniStack, uri: str) -> bytes:
