@@ -114,7 +114,7 @@ soak: java .venv/installed ## the property tests for hours instead of minutes
 
 .PHONY: costs
 costs: java .venv/installed ## the units that each operation consumes, as DynamoDB counts them
-	@$(PYTHON) benchmarks/costs.py
+	@PYTHONPATH=$(PYTHONPATH):functions/table_provisioner $(PYTHON) benchmarks/costs.py
 
 .PHONY: bench
 bench: java .venv/installed .venvs/sam/installed .venvs/runtime/installed .venvs/ministack/installed .venvs/bench/installed ## measure against what users would pick instead; prints Markdown (PARTS="cold warm …" for some of it)

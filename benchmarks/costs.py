@@ -2,16 +2,20 @@
 
 Runs the stores on DynamoDB Local, which reports consumed capacity by the service's rules: a write costs one unit for
 each started KB of the item, in the table and in every index that has it; a read of an index half a unit for each
-started 4 KB. The records are of the size that their fields' examples have, well below 1 KB.
+started 4 KB. The records are of the size that their fields' examples have, well below 1 KB. Of a deploy only the
+ledger's items cost anything: calls of the table API are free.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engines import DynamoDBLocal
+from provisioner_function import Deployment
+from provisioning import declare, index
 from rich.console import Console
 from rich.table import Table
 from sentinel.breakglass import BreakGlassEvent, BreakGlassStore
@@ -22,6 +26,8 @@ from sentinel.sessions import Session, SessionStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from provisioning import Properties
 
 
 class Meter:
@@ -38,13 +44,14 @@ class Meter:
 
     def _count(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
         self.spent["requests"] += 1
-        units = parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
-        self.spent["reads" if model.name in ("GetItem", "Query") else "writes"] += units
+        consumed = parsed.get("ConsumedCapacity", [])
+        units = sum(each["CapacityUnits"] for each in (consumed if isinstance(consumed, list) else [consumed]))
+        self.spent["reads" if model.name in ("GetItem", "BatchGetItem", "Query") else "writes"] += units
 
     def of(self, operation: Callable[[], object]) -> Counter[str]:
         self.spent = Counter()
         operation()
-        return self.spent
+        return self.spent.copy()
 
 
 def measure(client: Any) -> list[tuple[str, Counter[str]]]:
@@ -88,13 +95,54 @@ def measure(client: Any) -> list[tuple[str, Counter[str]]]:
     return [(name, meter.of(operation)) for name, operation in operations]
 
 
+# About 20 KB, the most that a policy may have.
+STATEMENTS = [
+    {
+        "Sid": f"S{n:03}",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"{n:012}"},
+        "Action": "dynamodb:GetItem",
+        "Resource": "*",
+    }
+    for n in range(160)
+]
+DECLARATIONS: dict[str, Properties] = {
+    "of requests": {"Schema": "approval"},
+    "with 20 indexes and a policy of 20 KB": declare(
+        *(index(f"gsi-{number:02}", f"attribute_{number:02}") for number in range(20)),
+        ResourcePolicy={"PolicyDocument": {"Version": "2012-10-17", "Statement": STATEMENTS}},
+    ),
+}
+
+
+def deploys(client: Any) -> list[tuple[str, Counter[str]]]:
+    """(deploy, what it consumed of the ledger), each of a table that is found as declared."""
+    meter, measured = Meter(client), []
+    client.create_table(
+        TableName="ledger",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for what, properties in DECLARATIONS.items():
+        with Deployment() as cfn:
+            cfn.ledger_client = client
+            assert cfn.deploy(properties).complete
+            written_before = cfn.writes()
+            cfn.aws.clock.sleep(86_400)  # until all shows
+            again = properties | {"RemovalPolicy": "Retain"}  # the default: CloudFormation sends an Update
+            measured.append((f"deploy: a table {what}", meter.of(partial(cfn.deploy, again))))
+            assert cfn.writes() == written_before, "it was not as declared"
+    return measured
+
+
 def main() -> None:
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("operation", "requests", "read units", "write units"):
         table.add_column(column, justify="left" if column == "operation" else "right")
     with DynamoDBLocal() as engine:
-        for name, spent in measure(engine.client()):
+        for name, spent in [*measure(engine.client()), *deploys(engine.client())]:
             table.add_row(name, *(f"{spent[unit]:g}" for unit in ("requests", "reads", "writes")))
     Console(highlight=False, width=100).print(table)
 

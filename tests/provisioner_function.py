@@ -30,6 +30,7 @@ class Deployment:
         self.inline = inline
         self.prefix = prefix
         self.switches = Switches(ledger="ledger")
+        self.ledger_client = self.aws.client()
         self.lines: list[str] = []
         self.facts: list[dict[str, Any]] = []
         self.told: list[dict[str, Any]] = []
@@ -47,7 +48,7 @@ class Deployment:
         rule = PollRule(lambda: self.aws.client("events"), self.log)
         resource = TableResource(
             self.aws.provisioner(log=self.log),
-            Ledger(self.aws.client(), self.switches.ledger, clock=clock, sleep=clock.sleep),
+            Ledger(self.ledger_client, self.switches.ledger, clock=clock, sleep=clock.sleep),
             rule,
             self.switches,
             name_prefix=self.prefix,
