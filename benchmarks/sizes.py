@@ -16,7 +16,7 @@ from engines import CREDENTIALS
 from report import Growth, Row
 from sentinel.schema import approval_table_schema
 from stub import AwsStub
-from warm import ANSWERS
+from warm import ANSWERS, VARIABLES
 
 if TYPE_CHECKING:
     from artifacts import Artifacts
@@ -85,9 +85,7 @@ def loaded(artifacts: Artifacts, function: str) -> set[str]:
             "AWS_CA_BUNDLE": str(aws.authority),
             "PYTHONPATH": os.pathsep.join(map(str, artifacts.path(function))),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "SENTINEL_TABLE": "sentinel-requests",
-            "POWERTOOLS_SERVICE_NAME": "sentinel",
-            "POWERTOOLS_METRICS_NAMESPACE": "Sentinel",
+            **VARIABLES,
         }
         event = EVENTS.get(function, {"action": "get", "id": "0123456789abcdef"})
         if "ResponseURL" in event:
