@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import pytest
 from described import Answers, declared, is_now, planned, told
 from msgspec import Struct
-from provisioning import Properties, World
-from sentinel.errors import InvalidSchema
+from provisioning import Properties, World, tags
+from sentinel.errors import InvalidSchema, OperationRefused
 from sentinel.schema import TableSchema
 from strict_aws.state import HOUR, Timing
 
@@ -168,6 +168,58 @@ class ThreeWayRule:
         alone = {line.removesuffix("; left alone") for line in plan.unmanaged} - {"the billing mode is PAY_PER_REQUEST"}
         assert alone == ({setting.left_alone} if outcome == "left alone" else set()) - {""}
         assert plan.conflicts == ()
+
+
+# ------------------------------------------------------------------ how often the service takes a change
+
+
+class Limit(NamedTuple):
+    """`changes` from `other` to `one` and back are taken, then the next one only `again` seconds later; the service
+    says so in words that match `told`. `back` is the UpdateTable by which somebody else makes it as in `other`."""
+
+    one: Properties
+    other: Properties
+    changes: int
+    again: float
+    told: str
+    back: dict[str, Any]
+
+
+class Limits:
+    """A change that comes too early fails only the deploy that asks for it, and no rollback."""
+
+    rows: ClassVar[Mapping[str, Limit]]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        metafunc.parametrize("limit", list(self.rows.values()), ids=list(self.rows))
+
+    def test_one_change_too_many_is_refused_in_the_services_words_and_its_rollback_passes(
+        self, aws: World, limit: Limit
+    ) -> None:
+        self.alternate(aws, limit, limit.changes)
+        now = limit.one | tags(a="1")  # what was declared before as a whole would be a way back, which is never refused
+        with pytest.raises(OperationRefused, match=limit.told):
+            aws.run(now, limit.other)
+        assert aws.run(limit.other, now).done
+
+    def test_somebody_elses_change_is_undone_once_the_service_takes_another_one(self, aws: World, limit: Limit) -> None:
+        self.alternate(aws, limit, limit.changes - 1)
+        aws.somebody().update_table(TableName="orders", **limit.back)
+        aws.clock.sleep(300)
+        tagged = limit.one | tags(a="1")
+        outcome = aws.run(tagged, limit.one)
+        assert outcome.done
+        assert [step.action for step in outcome.put_off] == ["UpdateTable"]
+        assert aws.tags() == {"a": "1"}, "it holds up nothing else"
+        aws.clock.sleep(limit.again)
+        assert aws.deploy(tagged, tagged) == ["UpdateTable"]
+
+    @staticmethod
+    def alternate(aws: World, limit: Limit, changes: int) -> None:
+        aws.deploy(limit.other)
+        for number in range(changes):
+            now, before = (limit.one, limit.other) if number % 2 == 0 else (limit.other, limit.one)
+            aws.deploy(now, before)
 
 
 # ------------------------------------------------------------------ declarations that are refused

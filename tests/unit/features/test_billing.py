@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from described import declared, gsi, index_now, is_now, planned, told
 from msgspec import structs
-from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
+from promises import FaultRows, Faults, Limit, Limits, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import FOUR, Properties, World, declare, index, maxima, provisioned, tags, units
 from sentinel.properties import read_properties
 from sentinel.schema import Capacity, Maximum, TableSchema, create_table_input
+from strict_aws.state import DAY
 
 SETTINGS = {
     "an on-demand maximum": Setting(
@@ -99,6 +100,24 @@ FAULTS: FaultRows = {
     "a maximum of nothing": (declared(maximum=Maximum()), "OnDemandThroughput: a maximum is at least 1"),
     "a maximum of zero": (declared(maximum=Maximum(0)), "OnDemandThroughput: a maximum is at least 1"),
 }
+LIMITS = {
+    "four switches to on demand in 24 hours": Limit(
+        declare(),
+        declare(**provisioned()),
+        changes=8,
+        again=DAY,
+        told="limited to 4 times in 1 day",
+        back={"BillingMode": "PROVISIONED", **units(5)},
+    ),
+    "four decreases a day": Limit(
+        declare(**provisioned(5)),
+        declare(**provisioned(9)),
+        changes=8,
+        again=DAY,
+        told="After the first 4 decreases",
+        back=units(9),
+    ),
+}
 
 
 class TestRule(ThreeWayRule):
@@ -111,6 +130,10 @@ class TestUpdates(Updates):
 
 class TestFaults(Faults):
     rows = FAULTS
+
+
+class TestLimits(Limits):
+    rows = LIMITS
 
 
 @pytest.mark.parametrize("zero", [0, "0"])
@@ -181,14 +204,6 @@ def test_a_switch_of_the_mode_sets_the_capacity_of_every_index_in_its_own_call()
     updates = step.params["GlobalSecondaryIndexUpdates"]
     assert [each["Update"]["IndexName"] for each in updates] == ["a", "theirs"]
     assert {tuple(each["Update"]["ProvisionedThroughput"].values()) for each in updates} == {(5, 6)}
-
-
-def test_a_limit_of_the_service_fails_only_who_asks_for_the_change() -> None:
-    on_demand, same = is_now(), with_capacity(read=5, write=5)
-    [asked] = planned(same, declared(), on_demand).steps
-    [drift] = planned(same, same, on_demand).steps
-    assert (asked.may_be_put_off, asked.drift) == (False, False)
-    assert (drift.may_be_put_off, drift.drift) == (True, True)
 
 
 # ------------------------------------------------------------------ on the strict model of AWS

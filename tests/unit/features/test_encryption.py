@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from described import declared
-from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
+from promises import FaultRows, Faults, Limit, Limits, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import ACCOUNT, World, declare, sse, tags, ttl
 from sentinel.errors import TableConflict
 from sentinel.schema import Encryption, create_table_input
 from strict_aws.faults import ServiceError
+from strict_aws.state import HOUR
 
 KEY_ID = "0a1b2c3d-0000-4000-8000-000000000001"
 KEY_ARN = f"arn:aws:kms:us-east-1:123456789012:key/{KEY_ID}"
@@ -41,6 +42,16 @@ FAULTS: FaultRows = {
         "SSESpecification.KMSMasterKeyId: not a key id",
     ),
 }
+LIMITS = {
+    "four changes in 24 hours": Limit(
+        declare(**sse()),
+        declare(**sse(on=False)),
+        changes=4,
+        again=6 * HOUR,
+        told="at most once every 21600 seconds",
+        back={"SSESpecification": {"Enabled": False}},
+    ),
+}
 
 
 class TestRule(ThreeWayRule):
@@ -53,6 +64,10 @@ class TestUpdates(Updates):
 
 class TestFaults(Faults):
     rows = FAULTS
+
+
+class TestLimits(Limits):
+    rows = LIMITS
 
 
 @pytest.mark.parametrize(

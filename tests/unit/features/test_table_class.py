@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from promises import Setting, ThreeWayRule, UpdateRows, Updates
+from promises import Limit, Limits, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import declare
+from strict_aws.state import DAY
 
 SETTINGS = {
     "a table class": Setting(
@@ -23,6 +24,16 @@ UPDATES: UpdateRows = {
         ["UpdateTable"],
     ),
 }
+LIMITS = {
+    "two changes in 30 days": Limit(
+        declare(TableClass="STANDARD_INFREQUENT_ACCESS"),
+        declare(TableClass="STANDARD"),
+        changes=2,
+        again=30 * DAY,
+        told="limited to 2 times in 30 day",
+        back={"TableClass": "STANDARD"},
+    ),
+}
 
 
 class TestRule(ThreeWayRule):
@@ -31,3 +42,7 @@ class TestRule(ThreeWayRule):
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestLimits(Limits):
+    rows = LIMITS
