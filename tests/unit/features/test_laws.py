@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from described import STREAM, is_now, unseen
 from msgspec import structs
-from provisioning import World, declare, goal, index
+from provisioning import KINESIS, World, declare, goal, index
 from sentinel.features import FEATURES
 from sentinel.look import Look
 from sentinel.plan import make_plan
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 
     from provisioning import Properties
 
-KINESIS = "arn:aws:kinesis:us-east-1:123456789012:stream/"
 UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
 
 
 class Example(NamedTuple):
     """Two ways to declare a feature. `reverts`: no longer declared, it goes back to the service's default. `shown_by`:
-    the read that shows it, where DescribeTable does not."""
+    the read that shows it, where DescribeTable does not. `after_create`: the call that sets it on a new table, where
+    CreateTable cannot."""
 
     one: Properties
     other: Properties
     reverts: bool = True
     shown_by: str = ""
+    after_create: str = ""
 
 
 def policy(action: str) -> dict[str, Any]:
@@ -55,14 +56,16 @@ EXAMPLES: dict[str, Example] = {
     ),
     "deletion protection": Example({"DeletionProtectionEnabled": True}, {"DeletionProtectionEnabled": False}),
     "point-in-time recovery": Example(
-        {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7}},
         {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}},
+        {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7}},
         shown_by="DescribeContinuousBackups",
+        after_create="UpdateContinuousBackups",
     ),
     "ttl": Example(
         {"TimeToLiveSpecification": {"Enabled": True, "AttributeName": "until"}},
         {"TimeToLiveSpecification": {"Enabled": False}},
         shown_by="DescribeTimeToLive",
+        after_create="UpdateTimeToLive",
     ),
     "table class": Example({"TableClass": "STANDARD_INFREQUENT_ACCESS"}, {"TableClass": "STANDARD"}),
     "billing": Example(
@@ -83,6 +86,7 @@ EXAMPLES: dict[str, Example] = {
     "stream tags": Example(
         stream(Tags=tag("team", "till")), stream(Tags=tag("env", "test")),
         shown_by="ListTagsOfResource",
+        after_create="TagResource",
     ),
     "policy": Example(
         {"ResourcePolicy": policy("dynamodb:GetItem")}, {"ResourcePolicy": policy("dynamodb:Query")},
@@ -91,21 +95,19 @@ EXAMPLES: dict[str, Example] = {
     "stream policy": Example(
         stream(ResourcePolicy=policy("dynamodb:GetRecords")), stream(ResourcePolicy=policy("dynamodb:DescribeStream")),
         shown_by="GetResourcePolicy",
+        after_create="PutResourcePolicy",
     ),
     "insights": Example(
         {"ContributorInsightsSpecification": {"Enabled": True, "Mode": "THROTTLED_KEYS"}},
         {"ContributorInsightsSpecification": {"Enabled": False}},
         shown_by="DescribeContributorInsights",
+        after_create="UpdateContributorInsights",
     ),
     "kinesis": Example(
-        {"KinesisStreamSpecification": {"StreamArn": f"{KINESIS}one"}},
-        {
-            "KinesisStreamSpecification": {
-                "StreamArn": f"{KINESIS}other",
-                "ApproximateCreationDateTimePrecision": "MICROSECOND",
-            }
-        },
+        {"KinesisStreamSpecification": {"StreamArn": KINESIS}},
+        {"KinesisStreamSpecification": {"StreamArn": KINESIS, "ApproximateCreationDateTimePrecision": "MICROSECOND"}},
         shown_by="DescribeKinesisStreamingDestination",
+        after_create="EnableKinesisStreamingDestination",
     ),
 }  # fmt: skip
 # Of these nothing can be changed, or nothing declared.
@@ -150,10 +152,11 @@ def test_every_feature_is_listed() -> None:
 
 @FEATURE
 def test_declared_on_a_new_table_and_declared_twice_is_done_once(aws: World, feature: str) -> None:
-    """And the plan shows exactly the writes: `deploy` holds the two against each other."""
-    for properties in EXAMPLES[feature][:2]:
-        wanted = declaring(properties | {"TableName": f"orders-{len(aws.journal)}"})
-        aws.deploy(wanted)
+    """And the plan shows exactly the writes: `deploy` holds the two against each other. What CreateTable takes is set
+    by it, so no table is ever without it."""
+    one, other = (declaring(each | {"TableName": f"orders-{n}"}) for n, each in enumerate(EXAMPLES[feature][:2]))
+    assert aws.deploy(one) == ["CreateTable", *filter(None, [EXAMPLES[feature].after_create])]
+    aws.deploy(other)
 
 
 @FEATURE
@@ -210,3 +213,13 @@ def test_what_is_not_shown_is_refused_where_it_is_declared_and_else_no_concern(f
     assert (plan.conflicts, plan.steps) == ((told,), ())
     assert make_plan(goal(silent, owner=None), table).conflicts == ()
     assert make_plan(goal(silent, declared, owner=None), table).conflicts == (), "its rollback"
+
+
+@FEATURE
+def test_a_table_that_has_it_otherwise_is_adopted_and_made_as_declared(aws: World, feature: str) -> None:
+    one, other = (declaring(each) for each in EXAMPLES[feature][:2])
+    aws.deploy(one, owner=None)
+    before = seen(aws, feature)
+    later(aws)
+    aws.deploy(other)
+    assert seen(aws, feature) != before
