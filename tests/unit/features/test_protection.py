@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from promises import Setting, ThreeWayRule, UpdateRows, Updates
-from provisioning import World, declare
+from provisioning import FOUR, World, declare, tags
 from sentinel.errors import OperationRefused
 
 SETTINGS = {
@@ -36,3 +36,25 @@ def test_a_protected_table_is_not_deleted_and_says_how(aws: World) -> None:
     with pytest.raises(OperationRefused, match="Deploy once with DeletionProtectionEnabled: false"):
         aws.remove(declare(DeletionProtectionEnabled=True))
     assert aws.journal.of("DeleteTable") == []
+
+
+def test_it_goes_on_before_anything_else_is_changed(aws: World) -> None:
+    aws.deploy(declare(FOUR[0]))
+    aws.deploy(declare(DeletionProtectionEnabled=True), declare(FOUR[0]))
+    assert aws.journal.of("UpdateTable")[0].params["DeletionProtectionEnabled"] is True
+
+
+def test_it_goes_off_after_everything_else_is_changed(aws: World) -> None:
+    before = declare(FOUR[0], DeletionProtectionEnabled=True)
+    aws.deploy(before)
+    aws.deploy(declare(), before)
+    assert aws.journal.of("UpdateTable")[-1].params["DeletionProtectionEnabled"] is False
+
+
+def test_the_next_deploy_protects_a_table_again_that_somebody_unprotected(aws: World) -> None:
+    protected = declare(DeletionProtectionEnabled=True)
+    aws.deploy(protected)
+    aws.somebody().update_table(TableName="orders", DeletionProtectionEnabled=False)
+    aws.clock.sleep(60)
+    assert aws.deploy(protected | tags(a="1"), protected) == ["UpdateTable", "TagResource"]
+    assert aws.table()["Table"]["DeletionProtectionEnabled"] is True
