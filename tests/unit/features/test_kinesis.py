@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from described import declared
 from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
-from provisioning import KINESIS, World, declare, kinesis
+from provisioning import KINESIS, World, declare, kinesis, tags
 from sentinel.errors import OperationRefused
 from sentinel.schema import KinesisStream
 
@@ -44,6 +44,10 @@ UPDATES: UpdateRows = {
     ),
 }
 FAULTS: FaultRows = {
+    "an unknown precision": (
+        declared(kinesis=KinesisStream(KINESIS, "SECOND")),  # type: ignore[arg-type]
+        "KinesisStreamSpecification.ApproximateCreationDateTimePrecision: one of",
+    ),
     "what is no stream": (
         declared(kinesis=KinesisStream("orders")),
         "KinesisStreamSpecification.StreamArn: not the ARN",
@@ -70,3 +74,28 @@ def test_a_kinesis_stream_that_dynamodb_cannot_reach_is_told(aws: World) -> None
         aws.run(declare(**kinesis()), declare())
     aws.tables.bad_streams.clear()
     assert aws.deploy(declare(**kinesis()), declare()) == ["EnableKinesisStreamingDestination"]
+
+
+def test_a_deploy_ends_when_the_stream_receives_changes(aws: World) -> None:
+    aws.deploy(declare())
+    assert aws.run(declare(**kinesis()), declare()).done
+    assert aws.table()["Destinations"][KINESIS]["DestinationStatus"] == "ACTIVE"
+
+
+def test_a_stream_that_somebody_disabled_is_enabled_by_the_next_deploy(aws: World) -> None:
+    aws.deploy(declare(**kinesis()))
+    aws.somebody().disable_kinesis_streaming_destination(TableName="orders", StreamArn=KINESIS)
+    aws.clock.sleep(60)
+    tagged = declare(**kinesis(), **tags(a="1"))
+    assert sorted(aws.deploy(tagged, declare(**kinesis()))) == ["EnableKinesisStreamingDestination", "TagResource"]
+
+
+def test_a_precision_that_is_not_declared_is_somebody_elses(aws: World) -> None:
+    aws.deploy(declare(**kinesis()))
+    aws.somebody().update_kinesis_streaming_destination(
+        TableName="orders",
+        StreamArn=KINESIS,
+        UpdateKinesisStreamingConfiguration={"ApproximateCreationDateTimePrecision": "MICROSECOND"},
+    )
+    aws.clock.sleep(300)
+    assert aws.deploy(declare(**kinesis(), **tags(a="1")), declare(**kinesis())) == ["TagResource"]
