@@ -21,6 +21,9 @@ FAULTS: FaultRows = {
         declared(tags=(Tag("sentinel:x", "1"),)),
         "Tags[0].Key: keys that begin with 'aws:' or 'sentinel:'",
     ),
+    "AWS's own tag": (declared(tags=(Tag("aws:x", "1"),)), "Tags[0].Key: keys that begin with 'aws:' or 'sentinel:'"),
+    "other characters": (declared(tags=(Tag("a", "x*y"),)), "Tags[0].Key: key and value hold letters, digits, spaces"),
+    "a tag without a key": (declared(tags=(Tag("", "1"),)), "Tags[0].Key: '' is not 1 to 128 characters"),
     "a long tag": (declared(tags=(Tag("a", "x" * 257),)), "Tags[0].Value: text of at most 256 characters is expected"),
     "a tag twice": (declared(tags=(Tag("a", "1"), Tag("a", "2"))), "Tags[1].Key: 'a' is given twice"),
 }
@@ -49,3 +52,24 @@ def test_somebody_elses_tags_are_left_alone_and_reported_those_that_aws_keeps_ar
     plan = planned(declared(), None, is_now(answers={"tags": {"": tags_of(there)}}))
     assert plan.unmanaged[1:] == ("tag team is not declared; left alone",)
     assert plan.steps == ()
+
+
+def test_a_tag_that_somebody_changed_or_removed_is_set_by_the_next_deploy(aws: World) -> None:
+    declared = declare(**tags(a="1", b="2", c="3"))
+    aws.deploy(declared)
+    arn = aws.table()["Table"]["TableArn"]
+    aws.somebody().tag_resource(ResourceArn=arn, Tags=[{"Key": "a", "Value": "theirs"}])
+    aws.clock.sleep(60)
+    aws.somebody().untag_resource(ResourceArn=arn, TagKeys=["b"])
+    aws.clock.sleep(60)
+    assert aws.plan(declared, declared).summary == "~ tag  a=1\n+ tag  b=2"
+    aws.deploy(declared, declared)
+    assert aws.tags() == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_a_tag_that_is_not_declared_any_more_goes_somebody_elses_stays(aws: World) -> None:
+    aws.deploy(declare(**tags(ours="1")))
+    aws.somebody().tag_resource(ResourceArn=aws.table()["Table"]["TableArn"], Tags=[{"Key": "theirs", "Value": "2"}])
+    aws.clock.sleep(60)
+    aws.deploy(declare(), declare(**tags(ours="1")))
+    assert aws.tags() == {"theirs": "2"}
