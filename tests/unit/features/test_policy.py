@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from described import declared
 from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
-from provisioning import declare, faults, policy
+from provisioning import World, declare, faults, policy
 from sentinel.features.policy import same_policy
 from sentinel.properties import read_properties
 from sentinel.schema import ResourcePolicy
@@ -100,3 +100,18 @@ def test_what_is_no_policy_is_told_with_its_path(document: str) -> None:
 def test_a_policy_in_the_services_words_is_the_same_policy(one: str, other: str, same: bool) -> None:
     assert same_policy(one, other) is same
     assert same_policy(other, one) is same
+
+
+def test_a_policy_that_somebody_changed_or_deleted_is_put_by_the_next_deploy(aws: World) -> None:
+    reads = declare(**policy())
+    aws.deploy(reads)
+    arn = aws.table()["Table"]["TableArn"]
+    theirs = json.dumps(policy("dynamodb:Query")["ResourcePolicy"]["PolicyDocument"])
+    aws.somebody().put_resource_policy(ResourceArn=arn, Policy=theirs)
+    aws.clock.sleep(60)
+    assert aws.plan(reads, reads).summary == "~ policy"
+    aws.deploy(reads, reads)
+    aws.somebody().delete_resource_policy(ResourceArn=arn)
+    aws.clock.sleep(60)
+    assert aws.plan(reads, reads).summary == "+ policy"
+    aws.deploy(reads, reads)
