@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from described import STREAM, declared, is_now, planned
 from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
-from provisioning import declare, policy, stream, tags
-from sentinel.schema import ResourcePolicy, Stream
+from provisioning import World, declare, policy, stream, tags
+from sentinel.schema import ResourcePolicy, Stream, Tag
 
 POLICY = ResourcePolicy('{"Statement": []}')
 SETTINGS = {
@@ -58,6 +60,14 @@ UPDATES: UpdateRows = {
     ),
 }
 FAULTS: FaultRows = {
+    "an unknown view type": (
+        declared(stream=Stream("ALL")),  # type: ignore[arg-type]
+        "StreamSpecification.StreamViewType: one of",
+    ),
+    "a stream's tag twice": (
+        declared(stream=Stream("KEYS_ONLY", tags=(Tag("a", "1"), Tag("a", "2")))),
+        "StreamSpecification.Tags[1].Key: 'a' is given twice",
+    ),
     "a stream's long policy": (
         declared(stream=Stream("KEYS_ONLY", ResourcePolicy({"a": "x" * 20480}))),
         "StreamSpecification.ResourcePolicy.PolicyDocument: 20488 bytes",
@@ -83,3 +93,27 @@ def test_what_is_set_on_a_stream_waits_for_the_stream() -> None:
         ("UpdateTable", ""),
         ("PutResourcePolicy", "the new stream"),
     ]
+
+
+def test_a_stream_that_somebody_turned_off_or_changed_is_made_as_declared_by_the_next_deploy(aws: World) -> None:
+    declared = declare(**stream())
+    aws.deploy(declared)
+    off: Any = {"StreamEnabled": False}
+    aws.somebody().update_table(TableName="orders", StreamSpecification=off)
+    aws.clock.sleep(60)
+    assert aws.deploy(declared, declared) == ["UpdateTable"]
+    aws.somebody().update_table(TableName="orders", StreamSpecification=off)
+    aws.clock.sleep(60)
+    aws.somebody().update_table(
+        TableName="orders", StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    )
+    aws.clock.sleep(60)
+    assert aws.plan(declared, declared).summary == "- stream  KEYS_ONLY\n+ stream  NEW_IMAGE"
+    aws.deploy(declared, declared)
+
+
+def test_tags_of_the_table_are_not_the_streams(aws: World) -> None:
+    aws.deploy(declare(**stream(**tags(a="stream")), **tags(a="table")))
+    assert aws.tags() == {"a": "table"}
+    assert aws.deploy(declare(**stream(), **tags(a="table")), declare(**stream(**tags(a="stream")), **tags(a="table")))
+    assert aws.tags() == {"a": "table"}
