@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from described import declared, is_now, planned
+from described import declared, gsi, index_now, is_now, planned, told
 from promises import FaultRows, Faults, UpdateRows, Updates
 from provisioning import FOUR, World, declare, index, warm
 from sentinel.schema import Warm
@@ -16,6 +16,14 @@ UPDATES: UpdateRows = {
     ),
 }
 FAULTS: FaultRows = {
+    "warm throughput of zero": (
+        declared(warm=Warm(0)),
+        "WarmThroughput.ReadUnitsPerSecond: a whole number of at least 1 is expected",
+    ),
+    "an index's warm throughput of nothing": (
+        declared(global_secondary_indexes=(gsi(warm=Warm()),)),
+        "GlobalSecondaryIndexes[0].WarmThroughput: give read units, write units or both",
+    ),
     "warm throughput of nothing": (declared(warm=Warm()), "WarmThroughput: give read units, write units or both"),
 }
 
@@ -44,3 +52,18 @@ def test_what_was_raised_and_is_not_declared_any_more_stays_and_is_reported() ->
     plan = planned(declared(), declared(warm=Warm(20000, 5000)), is_now())
     assert plan.unmanaged[1] == "warm throughput is not declared any more; it can only be raised, and stays"
     assert plan.steps == ()
+
+
+def test_what_dynamodb_has_raised_stays_where_the_other_side_is_raised() -> None:
+    found = is_now(WarmThroughput={"ReadUnitsPerSecond": 20000, "WriteUnitsPerSecond": 4000})
+    [step] = planned(declared(warm=Warm(13000, 5000)), declared(warm=Warm(13000)), found).steps
+    assert step.summary == "~ warm throughput of table  20000/4000 → 20000/5000"
+    assert step.params["WarmThroughput"] == {"ReadUnitsPerSecond": 20000, "WriteUnitsPerSecond": 5000}
+
+
+def test_an_index_that_is_built_anew_is_warm_from_its_build() -> None:
+    declared_so = declared(global_secondary_indexes=(gsi("a", "b", warm=Warm(20000)),))
+    plan = planned(declared_so, declared("a"), is_now(index_now("a")))
+    assert told(plan) == "- a\n+ a  b  ALL"
+    [create] = plan.steps[1].params["GlobalSecondaryIndexUpdates"]
+    assert create["Create"]["WarmThroughput"] == {"ReadUnitsPerSecond": 20000}
