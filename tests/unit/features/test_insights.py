@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from promises import Setting, ThreeWayRule, UpdateRows, Updates
-from provisioning import FOUR, World, declare, index, insights
+from provisioning import FOUR, World, declare, index, insights, tags
 from sentinel.schema import Insights
 
 SETTINGS = {
@@ -30,6 +30,7 @@ UPDATES: UpdateRows = {
     ),
     "insights not declared any more": (declare(**insights()), declare(), ["UpdateContributorInsights"]),
     "insights of an index": (declare(FOUR[0]), declare(index("gsi-a", **insights())), ["UpdateContributorInsights"]),
+    "an index that goes with its insights": (declare(index("gsi-a", **insights())), declare(), ["UpdateTable"]),
     "a new index with insights": (
         declare(),
         declare(index("gsi-a", **insights())),
@@ -79,3 +80,24 @@ def test_insights_that_failed_are_tried_again_by_switching_them_off_and_on(aws: 
     aws.clock.sleep(60)
     assert aws.table()["Insights"][""][0] == "ENABLED"
     assert aws.plan(declare(**insights())).unmanaged == []
+
+
+# ------------------------------------------------------------------ somebody else's changes
+
+
+def test_insights_that_somebody_switched_off_are_switched_on_by_the_next_deploy(aws: World) -> None:
+    declared = declare(**insights())
+    aws.deploy(declared)
+    aws.somebody().update_contributor_insights(TableName="orders", ContributorInsightsAction="DISABLE")
+    aws.clock.sleep(60)
+    assert aws.deploy(declared | tags(a="1"), declared) == ["TagResource", "UpdateContributorInsights"]
+
+
+def test_a_mode_that_is_not_declared_is_somebody_elses(aws: World) -> None:
+    declared = declare(**insights())
+    aws.deploy(declared)
+    aws.somebody().update_contributor_insights(
+        TableName="orders", ContributorInsightsAction="ENABLE", ContributorInsightsMode="THROTTLED_KEYS"
+    )
+    aws.clock.sleep(60)
+    assert aws.deploy(declared | tags(a="1"), declared) == ["TagResource"]
