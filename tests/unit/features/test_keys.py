@@ -25,6 +25,10 @@ FAULTS: FaultRows = {
         declared(partition_key=KeyAttribute("")),
         "KeySchema.AttributeName: '' is not 1 to 255 characters",
     ),
+    "a key of more bytes than characters": (
+        declared(partition_key=KeyAttribute("é" * 200)),
+        "KeySchema: a key attribute's name has 1 to 255 bytes",
+    ),
     "a key's type": (
         declared(partition_key=KeyAttribute("id", "X")),  # type: ignore[arg-type]
         "KeySchema.AttributeType: one of S, N, B is expected",
@@ -65,6 +69,16 @@ class TestFaults(Faults):
             declare(key=("a", "s")),
             declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s")),
             "LocalSecondaryIndexes: orders has none, declared is by-b by b (S) ALL; they are fixed at creation",
+        ),
+        (
+            declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s")),
+            declare(key=("a", "s")),
+            "LocalSecondaryIndexes: orders has by-b by b (S) ALL, declared is none; they are fixed at creation",
+        ),
+        (
+            declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s")),
+            declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s"), types="b=N"),
+            "LocalSecondaryIndexes: orders has by-b by b (S) ALL, declared is by-b by b (N) ALL",
         ),
     ],
 )
