@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from promises import Limit, Limits, Setting, ThreeWayRule, UpdateRows, Updates
+from described import declared
+from promises import FaultRows, Faults, Limit, Limits, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import declare
 from strict_aws.state import DAY
 
@@ -24,6 +25,12 @@ UPDATES: UpdateRows = {
         ["UpdateTable"],
     ),
 }
+FAULTS: FaultRows = {
+    "an unknown class": (
+        declared(table_class="GLACIER"),
+        "TableClass: one of STANDARD, STANDARD_INFREQUENT_ACCESS is expected",
+    ),
+}
 LIMITS = {
     "two changes in 30 days": Limit(
         declare(TableClass="STANDARD_INFREQUENT_ACCESS"),
@@ -42,6 +49,10 @@ class TestRule(ThreeWayRule):
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+class TestFaults(Faults):
+    rows = FAULTS
 
 
 class TestLimits(Limits):
