@@ -99,6 +99,14 @@ def test_turned_off_and_no_longer_declared_are_the_same() -> None:
     assert steps(declared(), None, found("ttl")) == []
 
 
+@pytest.mark.parametrize(("status", "on"), [("ENABLING", True), ("ENABLED", True), ("DISABLING", False)])
+def test_a_change_that_is_under_way_counts_as_made(status: str, on: bool) -> None:
+    shown = {"TimeToLiveDescription": {"TimeToLiveStatus": status, "AttributeName": "ttl"}}
+    table = is_now(answers={"ttl": {"": shown}})
+    assert steps(by("ttl"), by("ttl"), table) == ([] if on else [("+ ttl  ttl", False)])
+    assert steps(declared(), by("ttl"), table) == ([("- ttl  ttl", False)] if on else [])
+
+
 # ------------------------------------------------------------------ on the strict model of AWS
 
 
