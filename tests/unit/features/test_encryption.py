@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from described import declared
 from promises import FaultRows, Faults, Limit, Limits, Setting, ThreeWayRule, UpdateRows, Updates
-from provisioning import ACCOUNT, World, declare, sse, tags, ttl
+from provisioning import ACCOUNT, World, declare, sse, tags, ttl, written
 from sentinel.errors import TableConflict
 from sentinel.schema import Encryption, create_table_input
 from strict_aws.faults import ServiceError
@@ -133,6 +133,26 @@ def test_a_key_of_the_account_that_was_never_used_is_not_the_one_that_is_there(a
     aws.deploy(declare(**sse("alias/orders")))
     aws.faults.on("DescribeKey", times=2, error=ServiceError("NotFoundException", "Alias aws/dynamodb is not found"))
     assert aws.deploy(declare(**sse()), declare(**sse("alias/orders"))) == ["UpdateTable"]
+
+
+def test_an_alias_that_kms_does_not_know_is_refused_before_any_write(aws: World) -> None:
+    aws.deploy(declare(**sse()))
+    began = len(aws.journal)
+    with pytest.raises(TableConflict, match=r"SSESpecification\.KMSMasterKeyId: KMS has no alias/none in this account"):
+        aws.run(declare(**sse("alias/none"), **tags(a="1")), declare(**sse()))
+    assert written(aws.journal[began:]) == []
+    assert aws.run(declare(**sse()), declare(**sse("alias/none"), **tags(a="1"))).done, "its rollback"
+
+
+def test_an_alias_that_somebody_deleted_holds_up_no_other_update(aws: World) -> None:
+    aws.keys.make("alias/orders")
+    before = declare(**sse("alias/orders"))
+    aws.deploy(before)
+    del aws.keys.aliases["alias/orders"]
+    began = len(aws.journal)
+    assert aws.run(before | tags(a="1"), before).done
+    assert aws.tags() == {"a": "1"}
+    assert not [call.name for call in aws.journal[began:] if call.operation == "UpdateTable"], "nor is it tried"
 
 
 # ------------------------------------------------------------------ a key that cannot be used
