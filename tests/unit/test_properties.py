@@ -318,12 +318,3 @@ def test_a_message_stays_short_enough_to_be_read() -> None:
     told = faults(many | {"AttributeDefinitions": [], "Tags": [{"Key": "aws:a", "Value": ""}]})
     assert len(told) == 100
     assert [fault for fault in told if fault.startswith("Tags")], "of each property one"
-
-
-DEEP: Any = {"PolicyDocument": {}}
-for _ in range(5000):
-    DEEP = {"PolicyDocument": DEEP}
-
-
-def test_nesting_beyond_reason_is_a_fault_not_a_crash() -> None:
-    assert faults(declare(ResourcePolicy=DEEP))

@@ -175,11 +175,6 @@ def scaled(*targets: tuple[str, str]) -> dict[str, Any]:
     return {"billing": {"scaled": {"ScalableTargets": found}}}
 
 
-def test_a_capacity_is_made_as_declared_also_where_somebody_else_changed_it() -> None:
-    same = with_capacity(read=5, write=5)
-    assert told(planned(same, same, is_now(**PROVISIONED, **units(9, 5)))) == "~ capacity of table  9/5 → 5/5"
-
-
 def test_what_application_auto_scaling_has_registered_stays_and_the_rest_is_made_as_declared() -> None:
     read = scaled(("table/orders", "dynamodb:table:ReadCapacityUnits"))
     plan = planned(with_capacity(read=5, write=5), None, is_now(answers=read, **PROVISIONED, **units(400, 300)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from described import declared, is_now, planned, told
 from promises import Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import FOUR, World, declare, index, insights, tags
 from sentinel.schema import Insights
@@ -45,6 +46,17 @@ class TestRule(ThreeWayRule):
 
 class TestUpdates(Updates):
     rows = UPDATES
+
+
+@pytest.mark.parametrize(
+    ("status", "on"),
+    [("ENABLING", True), ("ENABLED", True), ("FAILED", True), ("DISABLING", False), ("DISABLED", False)],
+)
+def test_a_change_that_is_under_way_counts_as_made(status: str, on: bool) -> None:
+    table = is_now(answers={"insights": {"": {"ContributorInsightsStatus": status}}})
+    with_insights = declared(insights=Insights(True))
+    assert told(planned(with_insights, None, table)) == ("" if on else "~ insights of table  off → on")
+    assert told(planned(declared(), with_insights, table)) == ("~ insights of table  on → off" if on else "")
 
 
 # ------------------------------------------------------------------ insights that fail

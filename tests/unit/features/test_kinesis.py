@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from described import declared
+from described import declared, is_now, planned, told
 from promises import FaultRows, Faults, Setting, ThreeWayRule, UpdateRows, Updates
 from provisioning import KINESIS, World, declare, kinesis, tags
 from sentinel.errors import OperationRefused
@@ -65,6 +65,29 @@ class TestUpdates(Updates):
 
 class TestFaults(Faults):
     rows = FAULTS
+
+
+@pytest.mark.parametrize(
+    ("status", "on"),
+    [
+        ("ENABLING", True),
+        ("ACTIVE", True),
+        ("UPDATING", True),
+        ("DISABLING", False),
+        ("DISABLED", False),
+        ("ENABLE_FAILED", False),
+    ],
+)
+def test_a_change_that_is_under_way_counts_as_made(status: str, on: bool) -> None:
+    shown = {"StreamArn": KINESIS, "DestinationStatus": status, "DestinationStatusDescription": "No rights"}
+    table = is_now(answers={"kinesis": {"": {"KinesisDataStreamDestinations": [shown]}}})
+    with_stream, without = declared(kinesis=KinesisStream(KINESIS)), declared()
+    wanted = planned(with_stream, None, table)
+    assert told(wanted) == ("" if on else f"+ kinesis  {KINESIS}")
+    assert told(planned(without, with_stream, table)) == (f"- kinesis  {KINESIS}" if on else "")
+    reasons = [step.failed for step in wanted.steps if step.failed]
+    failed = [f"KinesisStreamSpecification: DynamoDB could not enable {KINESIS}: No rights"]
+    assert reasons == (failed if status == "ENABLE_FAILED" else [])
 
 
 def test_a_kinesis_stream_that_dynamodb_cannot_reach_is_told(aws: World) -> None:

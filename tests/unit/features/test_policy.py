@@ -78,6 +78,15 @@ def test_what_is_no_policy_is_told_with_its_path(document: str) -> None:
     ]
 
 
+DEEP: Any = {"PolicyDocument": {}}
+for _ in range(5000):
+    DEEP = {"PolicyDocument": DEEP}
+
+
+def test_nesting_beyond_reason_is_a_fault_not_a_crash() -> None:
+    assert faults(declare(ResourcePolicy=DEEP))
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

@@ -75,11 +75,6 @@ def steps(now: TableSchema, before: TableSchema | None, table: Any, **more: Any)
 MOVE = [("- ttl  ttl", False), ("+ ttl  until", True)]
 
 
-def test_a_deploy_that_moves_it_is_refused_since_its_second_change_comes_an_hour_later() -> None:
-    [(refusal, _)] = steps(by("until"), by("ttl"), found("ttl"))
-    assert refusal.startswith("TimeToLiveSpecification: TTL cannot move from 'ttl' to 'until' in one deploy")
-
-
 def test_the_schedule_makes_the_second_change_where_the_answer_need_not_wait_for_it() -> None:
     assert steps(by("until"), by("ttl"), found("ttl"), detached=True) == MOVE
     assert steps(by("until"), by("ttl"), found("ttl"), way_back=True) == MOVE
