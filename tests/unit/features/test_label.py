@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from described import declared, is_now, tags_of, told, unseen
+from msgspec import structs
 from provisioning import FOUR, OTHER_STACK, OWNER, STACK, Owner, World, declare, foreign_table, tags, ttl, written
 from sentinel.errors import TableConflict
+from sentinel.feature import Goal
+from sentinel.features.label import release_steps
+from sentinel.plan import make_plan
 
 
 def test_the_longest_names_of_stack_and_resource_make_a_mark_that_fits_and_is_theirs_alone() -> None:
@@ -17,6 +24,75 @@ def test_the_longest_names_of_stack_and_resource_make_a_mark_that_fits_and_is_th
 def test_the_owner_is_marked_in_the_creation_itself(aws: World) -> None:
     aws.deploy(declare())
     assert aws.journal.of("CreateTable")[0].params["Tags"] == [{"Key": "sentinel:managed-by", "Value": OWNER.mark}]
+
+
+# ------------------------------------------------------------------ decisions
+
+OURS, THEIRS = OWNER.mark, Owner(OTHER_STACK, "Orders").mark
+MANAGED_BY, CREATED_BY, INDEXES = "sentinel:managed-by", "sentinel:created-by", "sentinel:indexes"
+WRITTEN = "+ label  stack shop, resource Orders"
+MOVED = "~ label  stack till, resource Orders → stack shop, resource Orders"
+REFUSED = (
+    "orders is managed by stack till, resource Orders; remove it there with RemovalPolicy Retain, or say Existing:"
+    " TakeOver"
+)
+THERE = "orders is there already and Existing is Fail; say Adopt, or give another TableName"
+# The table's tags, what is known of the table and wanted → what happens to its label.
+LABELS: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
+    "a table without a label": ({}, {}, WRITTEN),
+    "one with its own": ({MANAGED_BY: OURS}, {"known": True}, ""),
+    "one that comes from another, while the label of before may still show": (
+        {MANAGED_BY: OURS},
+        {"known": True, "adopts": True},
+        WRITTEN,
+    ),
+    "another's": ({MANAGED_BY: THEIRS}, {}, REFUSED),
+    "another's, taken over": ({MANAGED_BY: THEIRS}, {"may_take": lambda mark: mark == THEIRS}, MOVED),
+    "a forged one, on a table that is known to be ours": ({MANAGED_BY: THEIRS}, {"known": True}, MOVED),
+    "none, on a table that is known to be another's": ({}, {"managed_by": THEIRS}, REFUSED),
+    "none, with Existing: Fail": ({}, {"existing": "Fail"}, THERE),
+    "none yet, on the table that this very Create has made": ({}, {"existing": "Fail", "known": True}, WRITTEN),
+    "none, with Existing: Fail in an Update": ({}, {"existing": "Fail", "is_create": False}, WRITTEN),
+    "another's, for a direct invocation, which owns nothing": ({MANAGED_BY: THEIRS}, {"label": ""}, ""),
+    "one of the former version": (
+        {CREATED_BY: OURS, INDEXES: "+abc"},
+        {"known": True},
+        f"{WRITTEN}\n- tags of the former version",
+    ),
+}
+
+
+@pytest.mark.parametrize(("there", "known", "outcome"), LABELS.values(), ids=LABELS)
+def test_the_label_is_written_moved_or_left_and_another_owner_refuses(
+    there: dict[str, str], known: dict[str, Any], outcome: str
+) -> None:
+    table = is_now(answers={"tags": {"": tags_of(there)}})
+    plan = make_plan(structs.replace(Goal(schema=declared(), label=OURS), **known), table)
+    assert "\n".join([*plan.conflicts, told(plan)]).strip("\n") == outcome
+
+
+RELEASED = "- label  stack shop, resource Orders"
+# The table's tags (None: not shown), whether it is known to be this resource's → the tags that go.
+RELEASES: dict[str, tuple[dict[str, str] | None, bool, list[str]]] = {
+    "ours": ({MANAGED_BY: OURS, "team": "till"}, False, [MANAGED_BY]),
+    "another's": ({MANAGED_BY: THEIRS}, True, []),
+    "none": ({}, False, []),
+    "none that shows yet, on a table that is known to be ours": ({}, True, [MANAGED_BY]),
+    "tags that are not shown": (None, True, []),
+    "ours, of the former version": ({CREATED_BY: OURS, INDEXES: "+abc"}, False, [CREATED_BY, INDEXES]),
+}
+
+
+@pytest.mark.parametrize(("there", "known", "going"), RELEASES.values(), ids=RELEASES)
+def test_a_table_that_is_let_go_loses_this_resources_label_and_no_other_tag(
+    there: dict[str, str] | None, known: bool, going: list[str]
+) -> None:
+    table = unseen(is_now(), "tags") if there is None else is_now(answers={"tags": {"": tags_of(there)}})
+    steps = release_steps(table, OURS, known=known)
+    assert [(step.summary, step.params["TagKeys"]) for step in steps] == ([(RELEASED, going)] if going else [])
+
+
+# ------------------------------------------------------------------ on the strict model of AWS
 
 
 OTHERS = {
