@@ -201,6 +201,8 @@ class TableResource:
         try:
             return self._refused(claimed, reason)
         except (LedgerFailed, Fenced):
+            # The ledger still has the request in hand: a rule would go on with it once the ledger is back.
+            self._rule.remove(claimed.hold.key, claimed.hold.request.id)
             status = "SUCCESS" if claimed.hold.way_back else "FAILED"
             return Done(self._body(claimed, status, reason), claimed.hold.request.url)
 

@@ -341,6 +341,23 @@ def test_a_write_whose_answer_was_lost_is_not_followed_by_another_before_it_can_
     assert len(cfn.aws.journal.of("UpdateTable")) == 1
 
 
+def test_a_request_that_is_answered_since_the_ledger_is_denied_is_not_gone_on_with_when_it_is_back() -> None:
+    """Its Create is answered with FAILED, and its Delete without the ledger: a poll would revive the dead resource."""
+    with Deployment(timing=Timing(backfilling=1000.0), inline=100.0) as cfn:
+        cfn.aws.somebody().create_table(**declare())
+        cfn.aws.clock.sleep(60)
+
+        def handing_over(_: Any) -> bool:
+            return bool(cfn.aws.journal.of("PutTargets"))
+
+        for operation in ("GetItem", "TransactWriteItems", "BatchGetItem"):
+            cfn.aws.faults.on(operation, error="denied", where=handing_over)
+        assert cfn.deploy(declare(index("gsi-a"))).status == "ROLLBACK_COMPLETE"
+        cfn.aws.faults.clear()
+        cfn.rest()
+        assert cfn.polls() == 0
+
+
 # ------------------------------------------------------------------ the former version
 
 
