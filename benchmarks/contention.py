@@ -169,14 +169,14 @@ def measure() -> tuple[list[Row], list[Growth]]:
 
     most = at_once[WRITERS[-1]]
     row = Row(
-        "16 writers on one item, updates a second",
+        "16 writers on one item, updates per second",
         f"{middle(most, 'ours')}/s, {lost(most, 'ours')} lost",
         "a bare boto3 loop with the same condition",
         f"{middle(most, 'bare')}/s, {lost(most, 'bare')} lost",
         statistics.median(taken["ours"].rate / taken["bare"].rate for taken in most),
         "≥ 1.20, 0 lost",
-        f"Threads that read, change and write on condition, again at once when somebody else was faster; {UPDATES}"
-        f" updates a round on DynamoDB Local, {ROUNDS} rounds in turns, medians of the figures and of the ratios.",
+        f"Threads that read, change and write conditionally, and retry at once after a conflict; {UPDATES} updates in"
+        f" each round on DynamoDB Local, {ROUNDS} alternating rounds, medians of the figures and of the ratios.",
     )
     rows = []
     for writers in WRITERS:
@@ -185,10 +185,18 @@ def measure() -> tuple[list[Row], list[Growth]]:
         rates = [middle(rounds, name) for rounds in both for name in CONTESTANTS]
         rows.append([str(writers), *rates, f"{conflicts:.1f}", str(sum(lost(rounds, "ours") for rounds in both))])
     grown = Growth(
-        "Writers on one item, updates a second",
-        ["writers", "again at once", "bare boto3", "backing off", "bare boto3", "conflicts for each, at once", "lost"],
+        "Writers on one item, updates per second",
+        [
+            "writers",
+            "retry at once",
+            "bare boto3, at once",
+            "retry after a pause",
+            "bare boto3, after a pause",
+            "conflicts per update, at once",
+            "lost updates",
+        ],
         rows,
-        "One item takes one write at a time: each further writer adds conflicts, not throughput. Going on at once takes"
-        " the record that a lost update brings; after a pause it is read again.",
+        "DynamoDB writes one item once at a time, so more writers add conflicts and no throughput. A retry at once uses"
+        " the record that comes with the conflict. A retry after a pause reads the record again.",
     )
     return [row], [grown]

@@ -79,8 +79,8 @@ def measure(artifacts: Artifacts) -> tuple[list[Row], list[Growth]]:
         f"{len(answers)} reads",
         (len(calls) - len(ledger)) / len(answers),
         "1.00, no write",
-        "The requests that a stub for AWS saw of the built function, answering CloudFormation's Create. The ledger's"
-        " come on top: to claim the request, and to record its answer.",
+        "The calls of the built function to a stub for AWS during CloudFormation's Create. The calls to the ledger are"
+        " additional: they claim the request and record its answer.",
     )
     return [row], [reads_by_declaration()]
 
@@ -136,10 +136,10 @@ def reads_by_declaration() -> Growth:
             together |= properties
         rows.append(["all of these", reads(together)])
     return Growth(
-        "Reads of a deploy, by what the table declares",
-        ["declared", "reads"],
+        "Read calls of a deploy, by what the table declares",
+        ["declared", "read calls"],
         rows,
-        "They do not grow with the number of indexes, items or former deploys.",
+        "The number of reads does not grow with the number of indexes, items or earlier deploys.",
     )
 
 
@@ -165,14 +165,14 @@ def index_builds() -> tuple[list[Row], list[Growth]]:
         f"{sum(lasted):.0f} s",
         taken / sum(lasted),
         "≤ 1.10",
-        "Wall time on DynamoDB Local with delayed statuses; an observer that looks five times a second adds up how long"
-        " each index was CREATING.",
+        "Wall time on DynamoDB Local with delayed statuses. An observer polls five times per second and adds up the"
+        " time for which each index was CREATING.",
     )
     grown = Growth(
         "Indexes added in one update",
-        ["index", "ACTIVE after", "builds so far"],
+        ["index", "ACTIVE after", "sum of the build times"],
         [[str(n), f"{ended[n - 1]:.0f} s", f"{sum(lasted[:n]):.0f} s"] for n in range(1, len(added) + 1)],
-        "DynamoDB builds one at a time; the next one begins within a second or two of the former one's end.",
+        "DynamoDB builds one index at a time. The provisioner starts the next one within two seconds.",
     )
     return [row], [grown]
 
@@ -225,8 +225,8 @@ def polled_builds(artifacts: Artifacts) -> tuple[list[Row], list[Growth]]:
             f"{lasted:.0f} s",
             taken / lasted,
             f"≤ {1.10 + INTERVAL / lasted:.2f}: 1.10 and an interval",
-            "A stack update on MiniStack, the table on DynamoDB Local with delayed statuses, InlineWaitSeconds 5; an"
-            f" EventBridge rule's first call comes up to {INTERVAL:.0f} s after it is made.",
+            "A stack update on MiniStack; the table is on DynamoDB Local with delayed statuses; InlineWaitSeconds is 5."
+            f" The first call of a new EventBridge rule comes after at most {INTERVAL:.0f} s.",
         )
     ], []
 

@@ -52,9 +52,10 @@ def measure(artifacts: Artifacts) -> tuple[list[Row], list[Growth]]:
             "Memory of RequestsFunction",
             ["memory", "CPU", "first get", "warm get", "price of a warm get"],
             rows,
-            f"The built function is stopped when it has had its share of CPU in {PERIOD * 1000:.0f} ms; a stub for"
-            f" DynamoDB takes {SERVICE * 1000:.0f} ms for each answer. The price is memory times time, the cheapest"
-            " being 1. Starting (imports, the client) is not in it: Lambda gives that a whole CPU at every size.",
+            f"The benchmark stops the built function whenever it has used its share of CPU in {PERIOD * 1000:.0f} ms. A"
+            f" stub for DynamoDB answers after {SERVICE * 1000:.0f} ms. The price is memory times time, relative to the"
+            " cheapest size. Starting (imports, the client) is not included, because Lambda gives it a whole CPU at"
+            " every size.",
         )
     ]
 

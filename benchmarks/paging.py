@@ -46,13 +46,13 @@ def measure() -> tuple[list[Row], list[Growth]]:
         " first and the last tenth of the pages.",
     )
     grown = Growth(
-        f"Page number, {PAGE:,} requests a page",
-        ["page", "CPU", "memory of the process"],
+        f"Pages of a list, {PAGE:,} requests on each page",
+        ["page", "CPU time", "memory of the process"],
         [
             [str(number + 1), f"{pages[number][0] * 1000:.0f} ms", f"{pages[number][1] / 2**20:.0f} MiB"]
             for number in [0, *range(tenth - 1, len(pages), tenth)]
         ],
-        "A page is one Query from where the former one ended, so neither grows with the position.",
+        "Each page is one Query that starts where the previous page ended, so no value grows with the page number.",
     )
     return [row], [grown]
 

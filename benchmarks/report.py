@@ -1,4 +1,4 @@
-"""What a benchmark gives, and how it is printed: as Markdown, for the terminal and docs/figures.md alike."""
+"""The results of a benchmark, and how they are printed: as Markdown, for the terminal and for docs/figures.md."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """A measured figure beside a reference's, taken in the same run; `ratio` is ours over theirs.
+    """A measured figure and that of a reference, from the same run; `ratio` is ours divided by theirs.
 
-    `target` is what was set out for before anything was measured: a limit of the ratio, in words where it is none.
+    `target` was set before anything was measured. It is a limit of the ratio, or a text.
     """
 
     what: str
@@ -23,7 +23,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Growth:
-    """How a cost grows: a table under a title, and what it tells in a sentence."""
+    """How a cost grows: a title, a table, and a sentence that explains it."""
 
     title: str
     header: list[str]
@@ -34,7 +34,7 @@ class Growth:
 def table(rows: list[Row]) -> str:
     """The rows as one Markdown table; the methods follow it, numbered, each once."""
     methods = list(dict.fromkeys(row.method for row in rows))
-    lines = [["what is measured", "this project", "reference", "its figure", "ratio", "target", "note"]]
+    lines = [["what is measured", "this project", "reference", "the reference's figure", "ratio", "target", "note"]]
     for row in rows:
         note = f"[{methods.index(row.method) + 1}]"
         lines.append([row.what, row.ours, row.reference, row.theirs, f"**{row.ratio:.2f}**", row.target, note])

@@ -31,20 +31,20 @@ def measure() -> tuple[list[Row], list[Growth]]:
         read_first = reading_first()
     most = max(ours.values())
     row = Row(
-        "HTTP requests of an operation on a request, done or refused",
+        "HTTP requests of an operation on a request, successful or refused",
         str(most),
         "the same update after a read that checks",
         str(read_first),
         most / read_first,
         "1 request",
-        "The most that an operation or refusal of the table below sends, counted by botocore's before-send event on"
-        " DynamoDB Local.",
+        "The highest number of all operations and refusals in the table of HTTP requests, counted by botocore's"
+        " before-send event on DynamoDB Local.",
     )
     grown = Growth(
         "HTTP requests of each operation",
         ["operation", "requests"],
         [[name, str(count)] for name, count in ours.items()],
-        "What was refused is told from what the failed condition brings back, not by a second read.",
+        "A failed condition returns the stored item, so a refusal needs no second read to give its reason.",
     )
     return [row], [grown]
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     Measured = tuple[list[Row], list[Growth]]
 
 METHOD = (
-    "Instructions that valgrind's cachegrind counts of a fresh process under the runtime interface client, from its"
-    " first to the first answered event, AWS being a stub over HTTPS on loopback; all with bytecode, boto3 too, except"
-    " what `sam build` itself leaves without."
+    "Instructions of a fresh process under the runtime interface client, from its start to the first answered event,"
+    " counted by valgrind's cachegrind. AWS is a stub over HTTPS on loopback. All code has bytecode, boto3 included,"
+    " except where `sam build` itself leaves it out."
 )
 COLD_ROUNDS = 25
 CPU_METHOD = (
@@ -114,7 +114,7 @@ def cold_starts(artifacts: Artifacts) -> Measured:
             ["crhelper's README example", f"{readme:,.0f} M"],
             ["as Powertools' guides show it, built by `sam build`", f"{guide:,.0f} M"],
         ],
-        "Repeatable to 0.1 % on whatever machine; the same versions of the packages on both sides.",
+        "Repeatable to 0.1 % on every machine. Both sides have the same versions of the packages.",
     )
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         without = [
@@ -123,9 +123,9 @@ def cold_starts(artifacts: Artifacts) -> Measured:
         ]
     worth = Growth(
         "RequestsFunction without one of the measures",
-        ["without", "instructions"],
-        [["as built", f"{requests:,.0f} M"], *without],
-        "Each line lacks one of them, and has all the others.",
+        ["left out", "instructions"],
+        [["nothing (as built)", f"{requests:,.0f} M"], *without],
+        "Each line leaves out one measure and keeps all the others.",
     )
     return rows, [grown, worth]
 

@@ -50,8 +50,8 @@ REFERENCES = {
 }
 TARGETS = {"create": "≤ 0.92", "list of 100": "≤ 0.38"}  # beside boto3
 METHOD = (
-    "CPU time of a process that takes turns between the two, {} calls a turn, against a stub for DynamoDB over HTTPS in"
-    " another process; the ratio is the median over the turns."
+    "CPU time of one process that alternates between the two, {} calls each, against a DynamoDB stub over HTTPS in"
+    " another process. The ratio is the median of all turns."
 )
 
 
