@@ -78,10 +78,9 @@ class TableFunctions:
         wired = self._provisioner.wire(client, client, events, send=self._send, **parts)
         monkeypatch.setattr(self._provisioner, "PARTS", wired)
         monkeypatch.setattr(self._planner, "PARTS", self._planner.wire(client, client, **parts))
-        for module in (self._planner, self._provisioner):
-            for handler in logging.getLogger(module.logger.service).handlers:
-                if isinstance(handler, logging.StreamHandler):
-                    handler.stream = Stdout()
+        for handler in logging.getLogger(self._provisioner.logger.service).handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.stream = Stdout()
 
     def _send(self, url: str, body: bytes, **_: Any) -> int:
         self.answers.append((url, body))

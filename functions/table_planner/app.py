@@ -6,14 +6,11 @@ gc.disable()  # what is imported stays: to look through it again and again is 3 
 
 import logging
 import os
-from functools import cache
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from aws_lambda_powertools import Logger
 from botocore.config import Config
 from sentinel import clients
-from sentinel.bus import Bus
 from sentinel.drift import Drift, ManagedTables
 from sentinel.errors import InvalidEvent
 from sentinel.ledger import Ledger, LedgerFailed
@@ -22,20 +19,19 @@ from sentinel.provisioner import TableProvisioner
 from sentinel.schema import Name
 from sentinel.switches import read_switches
 from sentinel.table_api import READ_CONFIG
-from sentinel.table_changes import Step, tell_table
 
 # At DEBUG, botocore logs whole bodies and headers, and with them policies, tags and credentials.
 logging.getLogger("botocore").setLevel(logging.INFO)
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
 SWITCHES = read_switches(os.environ)
-logger = Logger()
-client = clients.client("dynamodb", READ_CONFIG)
+client = clients.client("dynamodb", READ_CONFIG, model="reads")
 ledger_client = client
 if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
     ledger_client = clients.client(
         "dynamodb",
         READ_CONFIG.merge(Config(ignore_configured_endpoint_urls=True)),  # type: ignore[call-arg]  # not in its stubs
         endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
+        model="reads",
     )
 
 # They are keys of the ledger.
@@ -153,40 +149,34 @@ def _answer(request: Event, context: Any) -> Any:
 
 def report(found: list[Drift], request_id: str) -> None:
     """Logs each table that is not as it was last applied, sends it to the event bus, if any, and counts them."""
-    from aws_lambda_powertools.metrics import Metrics  # noqa: PLC0415 - only the schedule needs it
+    # Only the schedule needs these; whoever waits for a plan would wait for them, too.
+    from aws_lambda_powertools import Logger  # noqa: PLC0415
+    from aws_lambda_powertools.metrics import Metrics  # noqa: PLC0415
+    from sentinel.bus import Bus  # noqa: PLC0415
+    from sentinel.table_changes import Step, tell_table  # noqa: PLC0415
 
+    logger = Logger()
+    name = os.environ.get("SENTINEL_EVENT_BUS")
+    bus = Bus(name) if name else None
     drifted = [table for table in found if not table.up_to_date]
     for table in drifted:
         facts = {"table": table.table_name, "owner": msgspec.to_builtins(table.owner)}
         logger.warning(f"{table.table_name} is not as it was last applied", extra={**facts, "drift": table.summary})
-        tell(table, request_id)
+        if bus and (
+            failed := tell_table(
+                bus,
+                "drift",
+                table.table_name,
+                arn="",
+                change_id=f"{request_id}-{table.table_name}",
+                owner=(table.owner.stack, table.owner.logical_id),
+                steps=[Step(step["action"], step["target"]) for step in table.steps],
+            )
+        ):
+            logger.warning(f"{table.table_name}: its drift was not sent to the bus", extra={"error": failed.code})
     metrics = Metrics()
     metrics.add_metric("DriftedTables", "Count", len(drifted))
     metrics.flush_metrics()
-
-
-@cache
-def event_bus() -> Bus | None:
-    """The bus, its client made when there is something to send; None where there is no bus."""
-    name = os.environ.get("SENTINEL_EVENT_BUS")
-    return Bus(name) if name else None
-
-
-def tell(table: Drift, request_id: str) -> None:
-    """Sends a table's drift to the event bus, where there is one; that it was not taken is only logged."""
-    if not (bus := event_bus()):
-        return
-    failed = tell_table(
-        bus,
-        "drift",
-        table.table_name,
-        arn="",
-        change_id=f"{request_id}-{table.table_name}",
-        owner=(table.owner.stack, table.owner.logical_id),
-        steps=[Step(step["action"], step["target"]) for step in table.steps],
-    )
-    if failed:
-        logger.warning(f"{table.table_name}: its drift was not told", extra={"error": failed.code})
 
 
 gc.enable()

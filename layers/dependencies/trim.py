@@ -6,7 +6,7 @@ botocore brings the models of some 400 services and the certificate authorities 
 them is a third of a cold start, so what stays is:
 
 - models: the services of `SERVICES`, with the operations that are called, without documentation, uncompressed;
-  beside them, in botocore/items, DynamoDB's with the operations on items alone, for the record functions;
+  beside them DynamoDB's with fewer operations, for who calls no others: the record functions and the planner;
 - endpoints.json: those services;
 - cacert.pem: the five authorities that Amazon Trust Services names for AWS's endpoints. `AWS_CA_BUNDLE` still replaces
   it, and does so where other authorities sign: the template names the runtime's own bundle in those partitions;
@@ -68,8 +68,22 @@ SERVICES = {
     "events": ("2015-10-07", {"DeleteRule", "PutEvents", "PutRule", "PutTargets", "RemoveTargets"}),
     "kms": ("2014-11-01", {"DescribeKey"}),
 }
-# Those of the record stores; sentinel/clients.py looks for them in botocore/items.
-ITEMS = {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
+# Folder beside botocore's data → DynamoDB's operations in its model; sentinel/clients.py looks for them there.
+FEWER = {
+    "items": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "reads": {
+        "BatchGetItem",
+        "DescribeContinuousBackups",
+        "DescribeContributorInsights",
+        "DescribeKinesisStreamingDestination",
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "GetItem",
+        "GetResourcePolicy",
+        "ListTagsOfResource",
+        "Scan",
+    },
+}
 DATA = ("endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json")
 # Those that Amazon Trust Services asks its customers to trust.
 AUTHORITIES = re.compile(r'# Label: "(Amazon Root CA [1-4]|Starfield Services Root Certificate Authority - G2)"')
@@ -145,13 +159,14 @@ def trim_models(data: Path) -> None:
     write(data / "endpoints.json", endpoints)
 
 
-def trim_items(botocore: Path) -> None:
-    """Makes botocore/items, from the model that is trimmed already."""
+def add_models(botocore: Path) -> None:
+    """Makes the models of `FEWER`, from the one that is trimmed already."""
     service = Path("dynamodb", SERVICES["dynamodb"][0], "service-2.json")
     model = json.loads((botocore / "data" / service).read_bytes())
-    target = botocore / "items" / service
-    target.parent.mkdir(parents=True)
-    write(target, with_operations(model, ITEMS))
+    for folder, operations in FEWER.items():
+        target = botocore / folder / service
+        target.parent.mkdir(parents=True)
+        write(target, with_operations(model, operations))
 
 
 def with_operations(model: dict[str, Any], names: set[str]) -> dict[str, Any]:
@@ -217,7 +232,7 @@ def trim_packages(folder: Path) -> None:
 def main(folder: Path) -> None:
     trim_packages(folder)
     trim_models(folder / "botocore" / "data")
-    trim_items(folder / "botocore")
+    add_models(folder / "botocore")
     trim_authorities(folder / "botocore" / "cacert.pem")
     (folder / "TRIMMED.txt").write_text(str(__doc__))
 

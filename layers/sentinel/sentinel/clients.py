@@ -46,16 +46,15 @@ RECORDS_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     user_agent=USER_AGENT,
 )
-# DynamoDB's model with the operations on items alone, where layers/dependencies/trim.py made it.
-ITEMS_MODEL = Path(botocore.__file__).with_name("items")
 
 
-def client(service: str, config: Config, *, endpoint_url: str | None = None, data_path: str = "") -> Any:
+def client(service: str, config: Config, *, endpoint_url: str | None = None, model: str = "") -> Any:
     """A client of one of `SERVICES`, with the environment's region, credentials and endpoint.
 
-    `data_path` is a folder with models that go before botocore's own.
+    `model` is "items" or "reads", for a client of DynamoDB that calls no other operations: a smaller model takes less
+    time to read, where layers/dependencies/trim.py made it.
     """
-    return _session(data_path).create_client(service, config=config, endpoint_url=endpoint_url)
+    return _session(model).create_client(service, config=config, endpoint_url=endpoint_url)
 
 
 def dynamodb() -> DynamoDBClient:
@@ -64,12 +63,12 @@ def dynamodb() -> DynamoDBClient:
     Its answers are those of boto3, except that binary values, which no record of this package has, are left as the
     base64 texts that DynamoDB sends.
     """
-    made = client("dynamodb", RECORDS_CONFIG, data_path=str(ITEMS_MODEL))
+    made = client("dynamodb", RECORDS_CONFIG, model="items")
     made.meta.events.register("before-parse.dynamodb", take_as_sent)
     return cast("DynamoDBClient", made)
 
 
-def _session(data_path: str) -> Session:
+def _session(model: str) -> Session:
     """botocore's session with the handlers of `SERVICES` and of all services, and without old names of events."""
     emitter = HierarchicalEmitter()
     register = {handlers.REGISTER_FIRST: emitter.register_first, handlers.REGISTER_LAST: emitter.register_last}
@@ -79,7 +78,8 @@ def _session(data_path: str) -> Session:
             (register[place[0]] if place else emitter.register)(event, handler)
     session = Session(event_hooks=emitter, include_builtin_handlers=False)
     session.register_component("event_emitter", emitter)
-    paths = (data_path, session.get_config_variable("data_path"))
+    fewer = str(Path(botocore.__file__).with_name(model)) if model else ""
+    paths = (fewer, session.get_config_variable("data_path"))
     session.register_component("data_loader", create_loader(os.pathsep.join(filter(None, paths))))
     return session
 
