@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from msgspec import structs
 from provisioning import OWNER, World, declare, goal, index, written
+from sentinel import clients
 from sentinel.errors import (
     AccessDenied,
     InvalidSchema,
@@ -371,7 +371,7 @@ def test_existing_fail_is_no_refusal_of_ones_own_table_where_no_tag_can_tell() -
 def test_a_client_is_made_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     with World() as aws:
         client = aws.client()
-        monkeypatch.setattr(boto3, "client", lambda service, **_: client if service == "dynamodb" else None)
+        monkeypatch.setattr(clients, "client", lambda service, *_: client if service == "dynamodb" else None)
         assert TableProvisioner().table_status("nothing-here") == "NOT_FOUND"
 
 
