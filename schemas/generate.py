@@ -126,7 +126,7 @@ def change_schema(record: type[Record], kind: changes.Kind) -> dict[str, Any]:
     attributes = {attribute.field: attribute for attribute in StoredForm(record, kind.open).attributes}
     fields = {
         name: {"type": FOUND, "description": f"A {_written(attributes[name])}, as this application writes it."}
-        for name in kind.told
+        for name in kind.published
     }
     status = {"type": [*FOUND, "null"]}
     own = {"status": status, "former_status": status, "record": {**described, "properties": fields}}

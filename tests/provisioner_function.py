@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 class Deployment:
     """A region, a CloudFormation and the function; `lines` is the function's log, `facts` what goes with each line,
-    `told` what it sent to the event bus."""
+    `published` what it sent to the event bus."""
 
     def __init__(
         self, *, timing: Timing | None = None, inline: float = 240.0, seconds: float = 900.0, prefix: str = ""
@@ -33,7 +33,7 @@ class Deployment:
         self.ledger_client = self.aws.client()
         self.lines: list[str] = []
         self.facts: list[dict[str, Any]] = []
-        self.told: list[dict[str, Any]] = []
+        self.published: list[dict[str, Any]] = []
         self.stack = self.cloudformation.stack("shop")
 
     def __enter__(self) -> Self:
@@ -54,7 +54,7 @@ class Deployment:
             name_prefix=self.prefix,
             inline_seconds=self.inline,
             clock=clock,
-            tell=lambda change, table, **more: self.told.append({"change": change, "table": table, **more}),
+            publish=lambda change, table, **more: self.published.append({"change": change, "table": table, **more}),
         )
         return CustomResource(resource, rule, log=self.log, send=self.cloudformation.receive)
 

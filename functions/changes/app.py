@@ -1,10 +1,10 @@
-"""ChangesFunction: tells each change of a record to an event bus, from the streams of the three tables.
+"""ChangesFunction: publishes each change of a record to an event bus, from the streams of the three tables.
 
 An EventBridge Pipe would need no code. It was weighed: its input templates put values into JSON without escaping them,
 so a requester whose name holds quotation marks could write a status of their own into the event.
 
 Lambda's rule for a stream: all before the lowest `itemIdentifier` is done, and everything from there comes again. So a
-change is told at least once, and none is lost while the stream keeps it.
+change is published at least once, and none is lost while the stream keeps it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ kinds = {
 
 
 def handler(event: Any, context: Any) -> dict[str, list[dict[str, str]]]:
-    """Takes a batch of a stream's records; gives the first one that could not be told, as `batchItemFailures`."""
+    """Takes a batch of a stream's records; gives the first one that could not be published, as `batchItemFailures`."""
     if context is not None:
         logger.set_correlation_id(context.aws_request_id)
     sequences, entries = [], []
@@ -41,9 +41,9 @@ def handler(event: Any, context: Any) -> dict[str, list[dict[str, str]]]:
             entries.append(entry)
     failed = bus.put(entries)
     if failed is None:
-        logger.info("told", extra={"changes": len(entries)})
+        logger.info("published", extra={"changes": len(entries)})
         return {"batchItemFailures": []}
-    logger.error("not told; Lambda delivers it again", extra={"told": failed.position, "error": failed.code})
+    logger.error("not published; Lambda delivers it again", extra={"published": failed.position, "error": failed.code})
     return {"batchItemFailures": [{"itemIdentifier": sequences[failed.position]}]}
 
 

@@ -153,7 +153,7 @@ def report(found: list[Drift], request_id: str) -> None:
     from aws_lambda_powertools import Logger  # noqa: PLC0415
     from aws_lambda_powertools.metrics import Metrics  # noqa: PLC0415
     from sentinel.bus import Bus  # noqa: PLC0415
-    from sentinel.table_changes import Step, tell_table  # noqa: PLC0415
+    from sentinel.table_changes import Step, publish_change  # noqa: PLC0415
 
     logger = Logger()
     name = os.environ.get("SENTINEL_EVENT_BUS")
@@ -163,7 +163,7 @@ def report(found: list[Drift], request_id: str) -> None:
         facts = {"table": table.table_name, "owner": msgspec.to_builtins(table.owner)}
         logger.warning(f"{table.table_name} is not as it was last applied", extra={**facts, "drift": table.summary})
         if bus and (
-            failed := tell_table(
+            failed := publish_change(
                 bus,
                 "drift",
                 table.table_name,

@@ -46,7 +46,7 @@ def fit(body: dict[str, Any], reason: str) -> bytes:
 
 
 def internal_error(error: BaseException) -> str:
-    """Its text may hold property values, so only its kind and place are told."""
+    """Its text may hold property values, so only its kind and place are given."""
     frame = error.__traceback__
     while frame and frame.tb_next:
         frame = frame.tb_next

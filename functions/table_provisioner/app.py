@@ -26,7 +26,7 @@ from sentinel.properties import read_properties
 from sentinel.provisioner import TableProvisioner
 from sentinel.switches import check_switches, read_switches
 from sentinel.table_api import CLIENT_CONFIG
-from sentinel.table_changes import What, tell_table
+from sentinel.table_changes import What, publish_change
 from table_resource import TableResource
 
 
@@ -100,10 +100,10 @@ def event_bus() -> Bus | None:
     return Bus(name) if name else None
 
 
-def tell(change: What, table: str, **more: Any) -> None:
+def publish(change: What, table: str, **more: Any) -> None:
     """Sends what became of a table to the event bus, where there is one; that it was not taken is only logged."""
-    if (bus := event_bus()) and (failed := tell_table(bus, change, table, **more)):
-        logger.warning(f"{table}: {change} was not told", extra={"table": table, "error": failed.code})
+    if (bus := event_bus()) and (failed := publish_change(bus, change, table, **more)):
+        logger.warning(f"{table}: {change} was not published", extra={"table": table, "error": failed.code})
 
 
 class Parts(NamedTuple):
@@ -133,7 +133,7 @@ def wire(
         name_prefix=PREFIX,
         inline_seconds=inline,
         clock=provisioner.clock,
-        tell=tell,
+        publish=publish,
     )
     any_host = bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"))
     return Parts(provisioner, ledger, CustomResource(resource, rule, log=log, send=send, any_host=any_host))

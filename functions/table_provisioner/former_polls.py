@@ -1,4 +1,4 @@
-"""Polls of version 0.1, whose rules carried the whole event: they end, and the next deploy goes on from there."""
+"""Polls of version 0.1, whose rules carried the whole event: they end, and the next deploy continues from there."""
 
 from __future__ import annotations
 

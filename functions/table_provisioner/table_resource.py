@@ -70,7 +70,7 @@ class Claimed(NamedTuple):
 class TableResource:
     """`switches` is what this application allows; `inline_seconds` is how long a first invocation waits.
 
-    `tell` is called as `tell_table` is, without its bus, when a table was made or changed, or could not be.
+    `publish` is called as `publish_change` is, without its bus, when a table was made or changed, or could not be.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class TableResource:
         name_prefix: str,
         inline_seconds: float,
         clock: Callable[[], float] = time.time,
-        tell: Callable[..., None] = lambda *_, **__: None,
+        publish: Callable[..., None] = lambda *_, **__: None,
     ) -> None:
         self._api, self._ledger, self._rule, self._switches = api, ledger, rule, switches
         self._prefix, self._inline = name_prefix, inline_seconds
         self._clock = clock
-        self._tell = tell
+        self._publish = publish
 
     # -------------------------------------------------------------- the beginning
 
@@ -123,7 +123,7 @@ class TableResource:
         def answer(status: str, reason: str) -> str:
             if status == "FAILED":
                 self._api.log(reason, level="ERROR", table=table, failed=True)
-                self._tell_failed(reason, table, event["RequestId"], (event["StackId"], event["LogicalResourceId"]))
+                self._publish_failed(reason, table, event["RequestId"], (event["StackId"], event["LogicalResourceId"]))
             attributes = {"TableName": table, "Arn": "", "StreamArn": "", "Status": "EXISTS"}
             return body(event, status, _physical_id(event, table), reason=reason, data=attributes)
 
@@ -170,12 +170,12 @@ class TableResource:
         return Done(request.answer, url, lambda: self._ledger.note(key, request.id, left="sent", url=""))
 
     def _without_ledger(self, failed: LedgerFailed, event: dict[str, Any], declaration: Declaration | None) -> Reaction:
-        """The ledger will not come back by itself, and without it nothing is written. A table that stays anyway does
-        not keep its stack from being deleted."""
+        """The ledger will not recover on its own, and nothing is written without it. A table that is retained anyway
+        does not prevent the deletion of its stack."""
         if failed.passing:
             raise failed
         keeps = event["RequestType"] == "Delete" and (not declaration or declaration.removal_policy == "Retain")
-        reason = f"{failed.error} The provisioner's memory cannot be used; nothing was changed."
+        reason = f"{failed.error} The ledger cannot be used; nothing was changed."
         self._api.log(reason, level="ERROR", failed=not keeps)
         table = declaration.schema.table_name if declaration else _first_id(event)
         status = "SUCCESS" if keeps else "FAILED"
@@ -197,7 +197,7 @@ class TableResource:
 
     def _ledger_lost(self, claimed: Claimed, failed: LedgerFailed) -> Reaction:
         """The ledger takes no more: the answer is recorded if that is still possible, and sent in any case."""
-        reason = f"{failed.error} What was begun stays as it is; deploy again once the provisioner can use its memory."
+        reason = f"{failed.error} Changes that were already made stay; deploy again when the ledger can be used."
         try:
             return self._refused(claimed, reason)
         except (LedgerFailed, Fenced):
@@ -298,7 +298,7 @@ class TableResource:
                 left = False
         reaction = self._recorded(claimed, answer, left=left, indexes=outcome.indexes)
         if outcome.status in ("CREATED", "UPDATED"):
-            self._tell(
+            self._publish(
                 outcome.status.lower(),
                 claimed.hold.request.table,
                 arn=attributes["Arn"],
@@ -308,10 +308,10 @@ class TableResource:
             )
         return reaction
 
-    def _tell_failed(self, reason: str, table: str, request_id: str, owner: tuple[str, str]) -> None:
+    def _publish_failed(self, reason: str, table: str, request_id: str, owner: tuple[str, str]) -> None:
         """Only the error's code: its text may quote values."""
         code = reason.partition(":")[0]
-        self._tell("failed", table, arn="", change_id=f"{request_id}-failed", owner=owner, error=code)
+        self._publish("failed", table, arn="", change_id=f"{request_id}-failed", owner=owner, error=code)
 
     def _goes_on(self, claimed: Claimed, outcome: Outcome) -> Reaction:
         self._put_rule(claimed, "until the table is as declared")
@@ -338,14 +338,14 @@ class TableResource:
         hold = claimed.hold
         if hold.request.left == "sent":
             self._api.log(reason, level="ERROR", table=hold.request.table, detached="FAILED")
-            self._tell_failed(reason, hold.request.table, hold.request.id, resource_of(hold.key))
+            self._publish_failed(reason, hold.request.table, hold.request.id, resource_of(hold.key))
             return self._finished(claimed)
         if hold.way_back:
             # A rollback that is refused leaves the stack stuck. What could not be restored is for people.
             self._api.log(f"rolled back, but not all: {reason}", level="ERROR", table=hold.request.table, left_out=True)
             return self._recorded(claimed, self._body(claimed, "SUCCESS", data=self._unseen(claimed)))
         self._api.log(reason, level="ERROR", table=hold.request.table, failed=True)
-        self._tell_failed(reason, hold.request.table, hold.request.id, resource_of(hold.key))
+        self._publish_failed(reason, hold.request.table, hold.request.id, resource_of(hold.key))
         return self._recorded(claimed, self._body(claimed, "FAILED", reason))
 
     def _unseen(self, claimed: Claimed) -> dict[str, str]:
@@ -420,7 +420,7 @@ def _too_late(table: str, outcome: Outcome, lasted: float, waited: float) -> Tab
     """The deadline's answer: what happens now, then what is still running and since when, then the way out."""
     running = outcome.waiting_for or "changes are left"
     return TableNotReady(
-        f"{table} is not as declared after {lasted / 60:.0f} min: without rollback the next deploy goes on from here,"
+        f"{table} is not as declared after {lasted / 60:.0f} min: without rollback, the next deploy continues here,"
         " with rollback CloudFormation removes the new indexes again.",
         f"Still running, for {max(1, round(waited / 60))} min: {running}. WaitForIndexes: Detached answers before the"
         " builds and carries them on.",

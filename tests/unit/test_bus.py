@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from engines import ROOT
 from jsonschema import Draft202012Validator
 from sentinel.bus import Bus, NotTaken
-from sentinel.table_changes import tell_table
+from sentinel.table_changes import publish_change
 
 if TYPE_CHECKING:
     from sentinel.bus import Entry
@@ -94,7 +94,9 @@ def test_a_tables_change_is_told_with_owner_and_steps_and_no_value(change: Any, 
     step = SimpleNamespace(action="TagResource", target="team", params={"Tags": "hunter2"}, summary="+ team: hunter2")
     arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders"
     bus = Bus("a-bus", client)
-    assert tell_table(bus, change, "orders", arn=arn, change_id="r-1", owner=owner, steps=[step], error=error) is None
+    assert (
+        publish_change(bus, change, "orders", arn=arn, change_id="r-1", owner=owner, steps=[step], error=error) is None
+    )
     [[entry]] = client.calls
     event = {
         "source": entry["Source"],
@@ -116,6 +118,6 @@ def test_a_tables_change_is_told_with_owner_and_steps_and_no_value(change: Any, 
 
 def test_a_table_that_was_never_made_has_no_arn() -> None:
     client = Client(refused("ThrottlingException"))
-    told = tell_table(Bus("a-bus", client), "failed", "orders", arn="", change_id="r-1", error="INVALID_SCHEMA")
+    told = publish_change(Bus("a-bus", client), "failed", "orders", arn="", change_id="r-1", error="INVALID_SCHEMA")
     assert told == NotTaken(0, "ThrottlingException")
     assert client.calls[0][0]["Resources"] == []

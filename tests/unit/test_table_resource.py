@@ -152,7 +152,7 @@ def test_the_deadline_leaves_no_rule_and_one_answer_that_says_what_happens_now(s
     outcome = slow.deploy(declare(*FOUR[:2], TimeoutSeconds=1200), rollback=False)
     assert outcome.status == "UPDATE_FAILED"
     assert outcome.reasons == [
-        "TABLE_NOT_READY: orders is not as declared after 20 min: without rollback the next deploy goes on from here,"
+        "TABLE_NOT_READY: orders is not as declared after 20 min: without rollback, the next deploy continues here,"
         " with rollback CloudFormation removes the new indexes again. Still running, for 4 min: index gsi-b is"
         " CREATING, backfilling. WaitForIndexes: Detached answers before the builds and carries them on."
     ]

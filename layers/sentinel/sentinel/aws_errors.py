@@ -472,8 +472,8 @@ UNANSWERED: tuple[tuple[tuple[type[BaseException], ...], str, Verdict, type[Sent
         "No such file|CERTIFICATE_VERIFY_FAILED|certificate verify failed",
         Verdict.FATAL,
         ServiceUnavailable,
-        "AWS_CA_BUNDLE has to name a file that is there and holds the authority that the endpoint, or the proxy, is"
-        " certified by; unset, AWS's own is trusted.",
+        "AWS_CA_BUNDLE must name an existing file with the certificate authority of the endpoint or the proxy. Without"
+        " it, AWS's own authorities are trusted.",
     ),
     (
         (HTTPClientError, ConnectionError),

@@ -27,7 +27,7 @@ CONFIG = Config(
 
 
 class Entry(TypedDict):
-    """What is told: an entry of PutEvents without source and bus. `Detail` is JSON, `Time` in Unix seconds."""
+    """An entry of PutEvents without source and bus. `Detail` is JSON, `Time` in Unix seconds."""
 
     DetailType: str
     Resources: list[str]

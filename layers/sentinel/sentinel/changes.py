@@ -1,4 +1,4 @@
-"""What the event bus is told when a record changes: from a record of a DynamoDB stream to an event's entry.
+"""Events about records: from a record of a DynamoDB stream to an entry for the event bus.
 
 Nothing here refuses an item. A shard of a stream is read in order, so one record that cannot be handled would hold back
 all that come after it. Therefore a value is given in the type in which it was found, and what cannot be given is left
@@ -55,14 +55,14 @@ class Change(Struct, kw_only=True):
 
 
 class Kind(NamedTuple):
-    """A kind of record: its events' detail-type, the status of an open one, and the fields that are told.
+    """A kind of record: its events' detail-type, the status of an open one, and the fields that are published.
 
     Each field has its attribute, and what it reads as where that is absent; None for one that no record lacks.
     """
 
     detail_type: str
     open: str
-    told: dict[str, tuple[str, Value]]
+    published: dict[str, tuple[str, Value]]
 
 
 def _kind(detail_type: str, record: type[Record], open_status: str) -> Kind:
@@ -84,9 +84,9 @@ SESSIONS = _kind("Sentinel Session Change", Session, SessionStore.open)
 
 
 def entry_of(record: Mapping[str, Any], kind: Kind) -> Entry | None:
-    """The entry that tells a stream's record, in the form in which Lambda hands it over; None for what is not told.
+    """The entry for a stream's record, which is in Lambda's form; None for a change that is not published.
 
-    Not told is a write that leaves an open record open: a touch of a session, an update of a pending request.
+    A write that leaves an open record open is not published: a touch of a session, an update of a pending request.
     """
     change = change_of(record, kind)
     if change is None:
@@ -102,7 +102,7 @@ def entry_of(record: Mapping[str, Any], kind: Kind) -> Entry | None:
 
 
 def change_of(record: Mapping[str, Any], kind: Kind) -> Change | None:
-    """The change that a stream's record is; None where it is not told."""
+    """The change that a stream's record is; None where it is not published."""
     seen = record["dynamodb"]
     old, new = seen.get("OldImage") or {}, seen.get("NewImage") or {}
     change: Literal["created", "status-changed", "rewritten", "removed"]
@@ -123,7 +123,7 @@ def change_of(record: Mapping[str, Any], kind: Kind) -> Change | None:
         reason=reason,
         status=_value(new.get("status")),
         former_status=_value(old.get("status")),
-        record=_told(new or old or seen.get("Keys") or {}, kind),
+        record=_published(new or old or seen.get("Keys") or {}, kind),
         change_id=record["eventID"],
         sequence=seen["SequenceNumber"].zfill(40),
     )
@@ -134,10 +134,10 @@ def _is_by_ttl(record: Mapping[str, Any]) -> bool:
     return by.get("type") == "Service" and by.get("principalId") == "dynamodb.amazonaws.com"
 
 
-def _told(image: Mapping[str, Any], kind: Kind) -> dict[str, Value]:
+def _published(image: Mapping[str, Any], kind: Kind) -> dict[str, Value]:
     read = {
         field: absent if (value := _value(image.get(attribute), field)) is None else value
-        for field, (attribute, absent) in kind.told.items()
+        for field, (attribute, absent) in kind.published.items()
     }
     if kind is REQUESTS and read["status"] == "approved" and not read["access_until"]:
         read["access_until"] = _end_of_access(read)

@@ -36,9 +36,9 @@ SERVICES = ("application-auto-scaling", "dynamodb", "eventbridge", "kms")
 # Fixed: for each call botocore would put it together anew.
 USER_AGENT = "sentinel-for-sam"
 
-# A record's call takes milliseconds, and a write that is sent again is told from a lost one, so short timeouts cost
-# nothing. Three attempts and their pauses end within a function's 30 s. The stores make all parameters themselves, so
-# botocore need not check each; the tests have it do so.
+# A record's call takes milliseconds, and the stores recognize their own write when it is sent again, so short timeouts
+# cost nothing. Three attempts and their pauses end within a function's 30 s. The stores make all parameters themselves,
+# so botocore need not check each; the tests have it do so.
 RECORDS_CONFIG = Config(
     parameter_validation=False,
     connect_timeout=2,

@@ -145,7 +145,7 @@ class Edge:
         self._cold = True
 
     def open[S: RecordStore[Any]](self, kind: type[S]) -> S:
-        """The store of the function's table, with its writes told to this edge's log."""
+        """The store of the function's table; this edge logs its writes."""
         days = int(self._environment.get("SENTINEL_RETENTION_DAYS", RETENTION_DAYS))
         return kind(self._environment["SENTINEL_TABLE"], retention_days=days, audit=self.audit)
 

@@ -118,7 +118,7 @@ class TableConflict(SentinelError):
 
 
 class TableNotReady(SentinelError):
-    """The deadline came before the table was as declared; the next run goes on from there."""
+    """The table was not as declared at the deadline; the next run continues from there."""
 
 
 class AccessDenied(SentinelError):

@@ -327,7 +327,7 @@ class Ledger:
         return {"Put": {"TableName": self.name, "Item": item, **condition}}
 
     def _write(self, *writes: dict[str, Any]) -> bool:
-        """False where a condition did not hold; two transactions that meet are told so as well."""
+        """False where a condition did not hold, or where two transactions conflicted."""
         try:
             self.call("TransactWriteItems", TransactItems=list(writes))
         except _ConditionLost:
@@ -338,7 +338,7 @@ class Ledger:
         """One call to the ledger's table, tried again until `until` where the fault may pass. Raises `LedgerFailed`.
 
         A repeat is safe: each write is conditional on an etag or token that it changes, so that a repeat of one that
-        took effect is told that its condition is lost, and is read and decided again.
+        took effect gets a failed condition. The items are then read again, and it is decided anew.
         """
         pause = 0.2
         while True:
@@ -534,7 +534,7 @@ class Hold:
         # Never while a call may still take effect, one of ours or of a former holder.
         if (wait := max(self._unsure_until, self.begins) - self._clock()) > 0:
             self._ledger.sleep(wait)
-        # At first the items are taken to be as this worker left them: the conditions tell if they are not.
+        # At first the items are assumed to be as this worker left them. If they are not, a condition fails.
         resource: Resource | None = self._resource
         found: TableName | None = self.name if self.name.token else None
         while True:
@@ -604,7 +604,7 @@ class Hold:
             self._ledger.note(self.key, self.request.id, waiting=what, since=since)
 
     def _lost(self) -> Fenced:
-        """Why a write was refused, which tells what to do."""
+        """Why a write was refused, and so what to do."""
         resource, found = self._ledger._read(self.key, self.request.table)
         if resource is None:
             return Fenced("missing")
@@ -666,7 +666,7 @@ def _is_way_back(resource: Resource | None, digest: str) -> bool:
 
 
 def _is_condition_lost(error: Exception) -> bool:
-    """Whether another worker was faster; a transaction that met another one is told so as well."""
+    """Whether another worker was faster; a conflict of two transactions counts as that."""
     if not isinstance(error, ClientError):
         return False
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}

@@ -131,9 +131,9 @@ class TableProvisioner(TableApi):
 
 
 def not_ready(name: str, outcome: Outcome) -> TableNotReady:
-    """The deadline's error: what is still running, and that the next run goes on from there."""
+    """The deadline's error: what is still running, and that the next run continues from there."""
     return TableNotReady(
         f"{name} is not ready in time: {outcome.waiting_for or 'changes are left'}.",
-        "What was begun goes on; run it again and it continues from there.",
+        "DynamoDB finishes what was started; run it again to continue from there.",
         table=name,
     )

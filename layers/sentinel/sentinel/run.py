@@ -180,7 +180,7 @@ class Doubt:
 
     def _gone(self, name: str, table: Table | None) -> str:
         """A look that misses a table is no proof; a minute of them is. It is not made anew by the same request: its
-        items would be gone, and nobody would be told."""
+        items would be gone, and nobody would know."""
         self._gone_since = self._gone_since or self._clock()
         if table is None and self._clock() - self._gone_since < SHOWN_AFTER:
             return GONE

@@ -72,7 +72,7 @@ class SessionStore(ListedStore[Session, SessionPage]):
 
         Raises `SessionExpired`, `InvalidStateTransition` (with who revoked it), `SessionNotFound`, and
         `ConcurrentModification` where an answer was lost and others touched it before it could be sent again:
-        whether this touch was counted cannot be told then.
+        it is then unknown whether this touch was counted.
         """
         self._check({"id": id})
         return self._count(id, "request_count", "last_access_at")

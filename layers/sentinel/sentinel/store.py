@@ -1,9 +1,9 @@
 """Conditional writes on items: the one core that every record store stands on.
 
 Every write carries its condition and takes one request. A condition that failed brings the item back
-(ReturnValuesOnConditionCheckFailure=ALL_OLD), and that alone tells why: nothing there, somebody else's
+(ReturnValuesOnConditionCheckFailure=ALL_OLD), and it shows why: nothing there, somebody else's
 write, the wrong status, time up. An SDK that sends a stored write again gets a failed condition as well;
-the `write_id` in what came back tells that it holds.
+the `write_id` in the returned item shows that it was stored.
 
 `updated_at` is a record's version, compared as the very text that was read; each write makes a later one. A condition
 is as strict as the reader, and what took effect is answered as it is stored: no write is refused after its effect.
@@ -50,7 +50,7 @@ Lifetime = Annotated[int, Meta(ge=1, le=365 * times.DAY)]
 
 
 class Write(NamedTuple):
-    """A write that took effect. `repeated`: by this call or by the same one before, which may have told nobody."""
+    """A write that took effect. `repeated`: this call or an equal one made it, and may not have reported it."""
 
     action: str
     actor: str
@@ -170,9 +170,9 @@ class RecordStore[R: Record]:
             item = failed.item or {}
             if _write_id(item) != write_id:
                 stored = self._same(made, item, now, by_lifetime=not record.expires_at)
-                self._tell(action, actor, stored, repeated=True)
+                self._report(action, actor, stored, repeated=True)
                 return stored
-        self._tell(action, actor, made)
+        self._report(action, actor, made)
         return made
 
     def _completed(self, record: R, now: float, lifetime: tuple[str, float]) -> R:
@@ -370,7 +370,7 @@ class RecordStore[R: Record]:
                 break
             stored = self._read(item, self._clock())
             if settled(stored):
-                self._tell(action, actor, stored, repeated=True)
+                self._report(action, actor, stored, repeated=True)
                 return stored
             refuse(stored)
             if stored.status != self.open:
@@ -381,7 +381,7 @@ class RecordStore[R: Record]:
             known = stored.updated_at
             given[":version"] = {"S": known}
         record: R = self._form.as_stored(item, now)
-        self._tell(action, actor, record)
+        self._report(action, actor, record)
         return record
 
     def _later(self, id: str, version: str, now: float) -> str:
@@ -415,13 +415,13 @@ class RecordStore[R: Record]:
             refuse(stored)
             self._refuse_status(stored)
         if removed:
-            self._tell("delete", actor, self._form.as_stored(removed, self._clock()))
+            self._report("delete", actor, self._form.as_stored(removed, self._clock()))
         else:  # never there, or removed before by this very call, whose answer was lost
             self._audit(Write("delete", actor, id, repeated=True))
 
     # ------------------------------------------------------------------ calls, checks, refusals
 
-    def _tell(self, action: str, actor: str, record: R, *, repeated: bool = False) -> None:
+    def _report(self, action: str, actor: str, record: R, *, repeated: bool = False) -> None:
         if actor:
             self._audit(Write(action, actor, record.id, getattr(record, "profile", ""), repeated))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # Each call is sent once: a write that is repeated would have to be fenced anew, so a retry is a new look. The time-outs
-# keep one call below any deadline of ours, and tell how long one that got no answer may still take effect.
+# keep one call below any deadline of ours. They also limit how long a call without an answer may still take effect.
 CLIENT_CONFIG = Config(
     connect_timeout=3,
     read_timeout=15,

@@ -1,4 +1,4 @@
-"""What the event bus is told when a table was made or changed, could not be, or is no longer as declared.
+"""Events about tables: a table was created or changed, a change failed, or the table has drifted.
 
 An event names the table, its owner and the steps, and no value of any setting: a tag or a policy may hold a secret.
 """
@@ -37,7 +37,7 @@ class Step(Struct):
 class TableChange(Struct, kw_only=True):
     """What became of a table: the `detail` of an event.
 
-    `drift` is told when a table is no longer as it was last declared. `owner` is null for a table that no stack
+    `drift`: the table is no longer as it was last declared. `owner` is null for a table that no stack
     manages. `error` is given with `failed`: the error's code, such as TABLE_CONFLICT. `change_id` is the same in every
     delivery of this event.
     """
@@ -57,7 +57,7 @@ class _Step(Protocol):
     def target(self) -> str: ...
 
 
-def tell_table(
+def publish_change(
     bus: Bus,
     change: What,
     table_name: str,

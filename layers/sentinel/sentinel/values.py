@@ -44,7 +44,7 @@ def text(min_length: int, max_length: int) -> Meta:
 
 
 def described(rule: Meta, *, or_empty: bool = False) -> Meta:
-    """The rule as the JSON Schemas show it, unchecked: the store checks what an event brings, and tells all faults."""
+    """The rule as the JSON Schemas show it. The store, not the event, checks it and reports all faults."""
     bounds = {"minLength": rule.min_length, "maxLength": rule.max_length, "pattern": rule.pattern}
     shown = {name: value for name, value in bounds.items() if value is not None}
     return Meta(extra_json_schema={"anyOf": [{"const": ""}, shown]} if or_empty else shown)
@@ -66,7 +66,7 @@ class Bounds:
         else:
             if all(value.isascii() for value in values.values() if isinstance(value, str)):
                 return []  # ASCII is NFC
-        return [told for name, value in values.items() if (told := self._fault(name, value))]
+        return [fault for name, value in values.items() if (fault := self._fault(name, value))]
 
     def _fault(self, name: str, value: Any) -> str:
         kind = self._types[name]

@@ -64,7 +64,7 @@ class EncryptionFeature(Feature[Encryption, FoundEncryption]):
         if "alias/" not in alias:
             return {}
         # The account's own key is made when it is first used: until then the table's is another. Without the right to
-        # ask, it cannot be told from another: encryption by KMS is on.
+        # ask, the default key looks like any other: encryption by KMS is on.
         tolerated = ("NotFoundException",) if want.key else ("NotFoundException", "AccessDeniedException")
         return {"alias": Read("kms:DescribeKey", {"KeyId": alias}, tolerated)}
 

@@ -1,6 +1,6 @@
 """The label: the tag `sentinel:managed-by`, for people and for other applications, never the proof of anything.
 
-Whose the table is, the ledger knows; a conflict of ownership is told here.
+The ledger knows who owns the table; a conflict of ownership is reported here.
 """
 
 from __future__ import annotations
