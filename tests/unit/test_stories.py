@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from provisioner_function import Deployment
 from provisioning import Owner, Properties, declare, index, written
 from sentinel.ledger import resource_key
+from sentinel.planner import Planner
 from strict_aws.state import DAY, HOUR, Timing
 
 if TYPE_CHECKING:
@@ -123,7 +124,9 @@ class Stories(RuleBasedStateMachine):
     def deploy(self, properties: Properties, trouble: Trouble, fails: bool) -> None:
         former = self.now()
         was_there, created_by = self.there, self.created_by()
-        plan = self.aws.plan(properties, former, self.owner)
+        planner = Planner(self.aws.provisioner(), self.aws.ledger_of(), self.cfn.switches, "")
+        owner = {"stack_id": self.stack.id, "logical_id": "Orders"}
+        plan = planner.plan(properties, old_properties=former, **owner)
         began, told = len(self.aws.journal), len(self.cfn.facts)
         fails = fails and trouble == CALM  # another resource of the stack fails: all is rolled back
         with_trouble = self.through(trouble, lambda: self.cfn.deploy(properties, fails=fails))
