@@ -36,7 +36,7 @@ def print_counts(terminalreporter: Any, table: str, title: str) -> None:
     if rows:
         terminalreporter.section(title)
     for row, counts in rows.items():
-        terminalreporter.line(f"{row:34}{', '.join(f'{count:,} {what}' for what, count in counts.items())}")
+        terminalreporter.line(f"{row:33} {', '.join(f'{count:,} {what}' for what, count in counts.items())}")
 
 
 def print_outcomes(terminalreporter: Any, table: str, title: str) -> None:

@@ -38,6 +38,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     print_facts(terminalreporter)
     print_counts(terminalreporter, "fuzz", "Bad input: made from the schemas, all done or refused as documented")
     print_counts(terminalreporter, "stories", "Random stories of deploys: at rest all is as declared")
+    print_counts(terminalreporter, "protocol", "The ledger's protocol, on its model: every order of events")
+    print_counts(terminalreporter, "schedules", "The provisioner's code under every schedule")
     print_outcomes(
         terminalreporter,
         "outcome",

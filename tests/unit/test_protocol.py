@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from protocol.configurations import FIRST_VERSION, LARGE, LEDGER, LEFT_OUT
 from protocol.explorer import Explorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -19,9 +24,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("first_only", [not soak], ids=[""])
 
 
-def test_the_ledgers_protocol_breaks_no_invariant(configuration: str) -> None:
+def test_the_ledgers_protocol_breaks_no_invariant(
+    configuration: str, record_property: Callable[[str, object], None]
+) -> None:
     result = Explorer(LEDGER[configuration]).run()
-    print(f"{configuration}: {result}")
+    record_property("protocol", (configuration, "states", result.states))
+    record_property("protocol", (configuration, "violations", len(result.violations)))
     assert result.complete
     assert result.at_rest
     assert not result.violations

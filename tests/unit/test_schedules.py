@@ -35,9 +35,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.timeout(0)
-def test_no_schedule_ends_wrong(name: str, limits: Limits) -> None:
+def test_no_schedule_ends_wrong(name: str, limits: Limits, record_property: Callable[[str, object], None]) -> None:
     found = explore(SCENARIOS[name], limits)
-    print(f"{name}, {limits}: {found}")
+    record_property("schedules", (f"{name}, {limits}", "schedules run", found.schedules))
+    record_property("schedules", (f"{name}, {limits}", "wrong ends", len(found.wrong)))
     assert found.ends
     assert not found.wrong, found.wrong[0]
 
