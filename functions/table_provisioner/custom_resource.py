@@ -78,7 +78,6 @@ class CustomResource(CfnResource):
         polls = is_poll(event)
         if polls:
             begun = self._resource.resume(event["resource"], event["request"], arn, seconds)
-            key, request = event["resource"], event["request"]
         elif came_by_alias(arn):
             raise InvalidEvent("Not a poll: EventBridge may send nothing else to this alias.")
         elif former_polls.is_one(event):
@@ -97,13 +96,13 @@ class CustomResource(CfnResource):
             self._send()
         if self._raised:
             raise self._raised
-        if (
-            polls
-            and not isinstance(self._reaction, GoesOn)
-            and not (isinstance(self._reaction, Done) and self._reaction.confirm)
-        ):
-            # The answer goes first: a rule that is gone before it is sent would leave CloudFormation waiting.
-            self._rule.remove(key, request)
+        # The answer goes first: a rule that is gone before it is sent would leave CloudFormation waiting.
+        if isinstance(self._reaction, GoesOn) or (isinstance(self._reaction, Done) and self._reaction.confirm):
+            return
+        if polls:
+            self._rule.remove(event["resource"], event["request"])
+        elif self._claimed and isinstance(self._reaction, Done) and self._reaction.unrecorded:
+            self._rule.remove(self._claimed.hold.key, self._claimed.hold.request.id)
 
     # -------------------------------------------------------------- what crhelper calls
 

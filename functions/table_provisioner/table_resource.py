@@ -40,11 +40,13 @@ SUPERSEDED = "SUPERSEDED: a later request of this resource is there."
 
 class Done(NamedTuple):
     """The answer is decided and recorded: send it to `url`. With `left`, work goes on after it: the rule is there, and
-    once the answer is sent `confirm` is called. Otherwise the rule goes, if there may be one."""
+    once the answer is sent `confirm` is called. Otherwise the rule goes, if there may be one: where this is a poll, or
+    where the answer is `unrecorded`, so that a rule would go on with the request once the ledger is back."""
 
     answer: str
     url: str
     confirm: Callable[[], None] | None = None
+    unrecorded: bool = False
 
 
 class GoesOn(NamedTuple):
@@ -201,10 +203,8 @@ class TableResource:
         try:
             return self._refused(claimed, reason)
         except (LedgerFailed, Fenced):
-            # The ledger still has the request in hand: a rule would go on with it once the ledger is back.
-            self._rule.remove(claimed.hold.key, claimed.hold.request.id)
             status = "SUCCESS" if claimed.hold.way_back else "FAILED"
-            return Done(self._body(claimed, status, reason), claimed.hold.request.url)
+            return Done(self._body(claimed, status, reason), claimed.hold.request.url, unrecorded=True)
 
     def _work(self, claimed: Claimed, end: float) -> Reaction:
         hold = claimed.hold
