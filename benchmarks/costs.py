@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from engines import DynamoDBLocal
 from provisioner_function import Deployment
-from provisioning import declare, index
+from provisioning import LEDGER_TABLE, declare, index
 from rich.console import Console
 from rich.table import Table
 from sentinel.breakglass import BreakGlassEvent, BreakGlassStore
@@ -118,12 +118,7 @@ DECLARATIONS: dict[str, Properties] = {
 def deploys(client: Any) -> list[tuple[str, Counter[str]]]:
     """(deploy, what it consumed of the ledger), each of a table that is found as declared."""
     meter, measured = Meter(client), []
-    client.create_table(
-        TableName="ledger",
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    client.create_table(TableName="ledger", **LEDGER_TABLE)
     for what, properties in DECLARATIONS.items():
         with Deployment() as cfn:
             cfn.ledger_client = client

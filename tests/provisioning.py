@@ -77,6 +77,13 @@ def declare(*indexes: Properties, key: tuple[str, ...] = ("id",), types: str = "
     return {name: value for name, value in (declared | more).items() if value is not None}
 
 
+# The ledger's table, as template.yaml has it: what CreateTable takes beside its name.
+LEDGER_TABLE: Any = {
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
 # Indexes `gsi-a` to `gsi-d`.
 FOUR = [index("gsi-a"), index("gsi-b"), index("gsi-c"), index("gsi-d")]
 # One property each, as a part of `declare`.

@@ -9,7 +9,6 @@ import os
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from botocore.config import Config
 from sentinel import clients
 from sentinel.drift import Drift, ManagedTables
 from sentinel.errors import InvalidEvent
@@ -24,15 +23,7 @@ from sentinel.table_api import READ_CONFIG
 logging.getLogger("botocore").setLevel(logging.INFO)
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
 SWITCHES = read_switches(os.environ)
-client = clients.client("dynamodb", READ_CONFIG, model="reads")
-ledger_client = client
-if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
-    ledger_client = clients.client(
-        "dynamodb",
-        READ_CONFIG.merge(Config(ignore_configured_endpoint_urls=True)),  # type: ignore[call-arg]  # not in its stubs
-        endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
-        model="reads",
-    )
+client, ledger_client = clients.tables_and_ledger(READ_CONFIG, model="reads")
 
 # They are keys of the ledger.
 Id = Annotated[str, msgspec.Meta(max_length=512)]
@@ -152,12 +143,11 @@ def report(found: list[Drift], request_id: str) -> None:
     # Only the schedule needs these; whoever waits for a plan would wait for them, too.
     from aws_lambda_powertools import Logger  # noqa: PLC0415
     from aws_lambda_powertools.metrics import Metrics  # noqa: PLC0415
-    from sentinel.bus import Bus  # noqa: PLC0415
+    from sentinel.bus import bus_of  # noqa: PLC0415
     from sentinel.table_changes import Step, publish_change  # noqa: PLC0415
 
     logger = Logger()
-    name = os.environ.get("SENTINEL_EVENT_BUS")
-    bus = Bus(name) if name else None
+    bus = bus_of(os.environ)
     drifted = [table for table in found if not table.up_to_date]
     for table in drifted:
         facts = {"table": table.table_name, "owner": msgspec.to_builtins(table.owner)}

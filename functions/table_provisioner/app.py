@@ -11,13 +11,12 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 from custom_resource import CustomResource
 from event import is_poll
 from poll_rule import PollRule, came_by_alias
 from send_answer import put_answer
 from sentinel import clients
-from sentinel.bus import Bus
+from sentinel.bus import Bus, bus_of
 from sentinel.errors import InvalidEvent, SentinelError
 from sentinel.feature import Goal
 from sentinel.ledger import Ledger, LedgerFailed, resource_of
@@ -50,15 +49,7 @@ Event = Create
 PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
 SWITCHES = read_switches(os.environ)
 logger = Logger()
-client = clients.client("dynamodb", CLIENT_CONFIG)
-ledger_client = client
-if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
-    # The provisioned tables are elsewhere; the ledger is a table of the application, at its ordinary endpoint.
-    ledger_client = clients.client(
-        "dynamodb",
-        CLIENT_CONFIG.merge(Config(ignore_configured_endpoint_urls=True)),  # type: ignore[call-arg]  # not in its stubs
-        endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
-    )
+client, ledger_client = clients.tables_and_ledger(CLIENT_CONFIG)
 _events: list[Any] = []
 
 
@@ -96,8 +87,7 @@ def count(name: str) -> None:
 @cache
 def event_bus() -> Bus | None:
     """The bus, its client made when there is something to send; None where there is no bus."""
-    name = os.environ.get("SENTINEL_EVENT_BUS")
-    return Bus(name) if name else None
+    return bus_of(os.environ)
 
 
 def publish(change: What, table: str, **more: Any) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from provisioning import LEDGER_TABLE
 from schedules.invocations import LEDGER, Region
 from schedules.scenarios import SCENARIOS
 from schedules.scheduler import Limits, explore
@@ -30,12 +31,7 @@ METHODS = {
 
 
 def make_ledger(client: DynamoDBClient, name: str) -> str:
-    client.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    client.create_table(TableName=name, **LEDGER_TABLE)
     return name
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import structs
-from provisioning import OWNER, Properties, declare, goal, index
+from provisioning import LEDGER_TABLE, OWNER, Properties, declare, goal, index
 from sentinel.errors import TableConflict
 from sentinel.ledger import Delivery, Hold, Ledger
 from sentinel.properties import read_properties
@@ -35,12 +35,7 @@ def name() -> str:
 def ledger_on(client: DynamoDBClient) -> Ledger:
     """A ledger beside the tables, as the template declares it."""
     with suppress(client.exceptions.ResourceInUseException):
-        client.create_table(
-            TableName="ledger",
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        client.create_table(TableName="ledger", **LEDGER_TABLE)
     return Ledger(client, "ledger")
 
 

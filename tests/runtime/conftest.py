@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engines import LambdaEmulator
+from provisioning import LEDGER_TABLE
 from sentinel_sam.template import parse
 
 if TYPE_CHECKING:
@@ -29,12 +30,7 @@ def start(built: Path, dynamodb: DynamoDBClient, dynamodb_endpoint: str) -> Iter
         "AWS::StackId": "",
         "LedgerTable": LEDGER,
     }
-    dynamodb.create_table(
-        TableName=LEDGER,
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    dynamodb.create_table(TableName=LEDGER, **LEDGER_TABLE)
     running: dict[str, LambdaEmulator] = {}
 
     def variables(function: dict[str, Any]) -> dict[str, str]:

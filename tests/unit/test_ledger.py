@@ -356,6 +356,8 @@ def test_a_request_that_is_answered_since_the_ledger_is_denied_is_not_gone_on_wi
         cfn.aws.faults.clear()
         cfn.rest()
         assert cfn.polls() == 0
+        ends = [call.operation for call in cfn.aws.journal if call.operation in ("Answer", "RemoveTargets")]
+        assert ends[:2] == ["Answer", "RemoveTargets"], "an answer that does not get through still has its rule"
 
 
 # ------------------------------------------------------------------ the former version

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from engines import ROOT
 from moto import mock_aws
-from provisioning import OTHER_STACK, STACK, declare, index
+from provisioning import LEDGER_TABLE, OTHER_STACK, STACK, declare, index
 from sentinel.errors import InvalidEvent, InvalidSchema, TableConflict
 
 if TYPE_CHECKING:
@@ -54,12 +54,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.delenv("AWS_ENDPOINT_URL_DYNAMODB", raising=False)
     with mock_aws():
         client = boto3.client("dynamodb")
-        client.create_table(
-            TableName=ENVIRONMENT["SENTINEL_LEDGER"],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        client.create_table(TableName=ENVIRONMENT["SENTINEL_LEDGER"], **LEDGER_TABLE)
         yield client
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sentinel import clients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SOURCE = "sentinel"
 # PutEvents' own limits: entries a call, bytes of all of them, bytes that a given Time counts.
@@ -67,6 +67,12 @@ class Bus:
                     if "ErrorCode" in result:
                         return NotTaken(index, result["ErrorCode"])
         return None
+
+
+def bus_of(environment: Mapping[str, str]) -> Bus | None:
+    """A function's event bus, by its environment; None where there is none."""
+    name = environment.get("SENTINEL_EVENT_BUS")
+    return Bus(name) if name else None
 
 
 def _batches(entries: Sequence[Entry]) -> Iterator[tuple[int, Sequence[Entry]]]:

@@ -68,6 +68,16 @@ def dynamodb() -> DynamoDBClient:
     return cast("DynamoDBClient", made)
 
 
+def tables_and_ledger(config: Config, *, model: str = "") -> tuple[Any, Any]:
+    """The clients for the provisioned tables and for the ledger: one for both, unless the tables have an endpoint of
+    their own (AWS_ENDPOINT_URL_DYNAMODB). The ledger is a table of the application, at its ordinary endpoint."""
+    tables = client("dynamodb", config, model=model)
+    if not os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
+        return tables, tables
+    ordinary = config.merge(Config(ignore_configured_endpoint_urls=True))  # type: ignore[call-arg]  # not in its stubs
+    return tables, client("dynamodb", ordinary, endpoint_url=os.environ.get("AWS_ENDPOINT_URL"), model=model)
+
+
 def _session(model: str) -> Session:
     """botocore's session with the handlers of `SERVICES` and of all services, and without old names of events."""
     emitter = HierarchicalEmitter()

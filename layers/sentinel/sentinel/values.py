@@ -66,7 +66,7 @@ class Bounds:
         else:
             if all(value.isascii() for value in values.values() if isinstance(value, str)):
                 return []  # ASCII is NFC
-        return [fault for name, value in values.items() if (fault := self._fault(name, value))]
+        return [found for name, value in values.items() if (found := self._fault(name, value))]
 
     def _fault(self, name: str, value: Any) -> str:
         kind = self._types[name]
