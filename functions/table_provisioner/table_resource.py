@@ -174,7 +174,7 @@ class TableResource:
     def _without_ledger(self, failed: LedgerFailed, event: dict[str, Any], declaration: Declaration | None) -> Reaction:
         """The ledger will not recover on its own, and nothing is written without it. A table that is retained anyway
         does not prevent the deletion of its stack."""
-        if failed.passing:
+        if failed.transient:
             raise failed
         keeps = event["RequestType"] == "Delete" and (not declaration or declaration.removal_policy == "Retain")
         reason = f"{failed.error} The ledger cannot be used; nothing was changed."
@@ -193,7 +193,7 @@ class TableResource:
         except Fenced as fenced:
             return self._fenced(claimed, fenced.why)
         except LedgerFailed as error:
-            if error.passing or hold.request.left == "sent":
+            if error.transient or hold.request.left == "sent":
                 raise
             return self._ledger_lost(claimed, error)
 

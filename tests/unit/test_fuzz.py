@@ -197,7 +197,7 @@ BETWEEN_VALUES = re.compile(
     "|the table's partition key and one sort key|given with ProjectionType INCLUDE|more than 100"
     "|where BillingMode is|required where TTL is enabled|where SSEEnabled is false"
     "|where PointInTimeRecoveryEnabled is true|text that holds one as JSON|bytes are more than|has 1 to 255 bytes"
-    "|is given twice|hold letters, digits, spaces and|that is no Unicode|nested too deeply|^and [0-9]+ more$"
+    "|is given twice|hold letters, digits, spaces and|that is not Unicode|nested too deeply|^and [0-9]+ more$"
 )
 
 

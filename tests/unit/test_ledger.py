@@ -219,7 +219,7 @@ def test_a_table_is_taken_from_another_stack_only_where_the_application_allows_i
 
 def test_no_declaration_may_name_the_ledger(cfn: Deployment) -> None:
     outcome = cfn.deploy(declare(TableName="ledger"))
-    assert "TableName: ledger is the provisioner's own memory" in outcome.reasons[0]
+    assert "TableName: ledger is the provisioner's own ledger" in outcome.reasons[0]
     assert cfn.writes() == []
 
 

@@ -233,7 +233,7 @@ BAD: dict[str, tuple[Properties, str]] = {
     ),
     "half a character": (
         declare(Tags=[{"Key": "a", "Value": "\ud800"}]),
-        "Tags: holds text that is no Unicode, half of a surrogate pair",
+        "Tags: holds text that is not Unicode: half of a surrogate pair",
     ),
     "an empty name": (declare(TableName=""), "TableName: '' is not 3 to 255"),
     "an attribute twice, with two types": (

@@ -304,18 +304,18 @@ def test_a_plan_that_cannot_look_is_an_error(aws: World) -> None:
 
 def test_a_plan_on_a_table_being_created_or_deleted_says_that_it_waits(aws: World) -> None:
     aws.somebody().create_table(**create_table_input(NO_TTL))
-    assert aws.provisioner().plan(NO_TTL).assumes == ["the table is CREATING; that is waited for first"]
+    assert aws.provisioner().plan(NO_TTL).assumes == ["the table is CREATING; the deploy waits for that first"]
     aws.clock.sleep(60)
     aws.somebody().delete_table(TableName=NAME)
     plan = aws.provisioner().plan(NO_TTL)
     assert plan.would_create
-    assert plan.assumes == ["sentinel-requests is being deleted; it is waited for and made anew"]
+    assert plan.assumes == ["sentinel-requests is being deleted; the deploy waits for that, then makes it anew"]
 
 
 def test_a_plan_without_an_owner_assumes_that_of_the_table(aws: World) -> None:
     aws.deploy(declare())
     plan = aws.plan(declare(DeletionProtectionEnabled=True), owner=None)
-    assert plan.assumes == ["that the deploy is that of stack shop, resource Orders, which manages the table"]
+    assert plan.assumes == ["the deploy is assumed to be by stack shop, resource Orders, which manages the table"]
     assert plan.summary == "~ deletion protection  off → on"
 
 

@@ -237,7 +237,7 @@ def test_a_plan_shows_whose_the_table_is(planner: Function, aws: Any) -> None:
 def test_a_replacement_is_said_to_be_one(planner: Function) -> None:
     plan = planner({"action": "plan", "properties": declare(), "old_properties": declare(TableName="orders-old")})
     assert plan["would_create"]
-    assert "a replacement: orders-old then gets its Delete" in plan["assumes"]
+    assert "a replacement: CloudFormation then sends a Delete for orders-old" in plan["assumes"]
 
 
 def test_former_properties_that_have_faults_ruled_nothing_as_in_a_deploy(planner: Function) -> None:

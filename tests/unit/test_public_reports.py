@@ -147,11 +147,11 @@ def test_a_plan_says_when_a_table_has_no_room_for_another_tag(aws: World) -> Non
     theirs(aws, **{f"k{number}": "" for number in range(49)})
     assert not [text for text in aws.plan(declare()).assumes if "tags" in text], "the label is the fiftieth"
     more = declare(Tags=[{"Key": "team", "Value": "a"}])
-    assert "that the account's quota allows 51 tags on a table; by default it is 50" in aws.plan(more).assumes
+    assert "the account's quota must allow 51 tags on a table; the default is 50" in aws.plan(more).assumes
 
 
 def test_a_plan_says_when_another_cloudformation_stack_made_the_table(aws: World) -> None:
     theirs(aws, **{"aws:cloudformation:stack-name": "till", "aws:cloudformation:logical-id": "Orders"})
-    assert [text for text in aws.plan(declare()).assumes if text.startswith("that stack till has given the table up")]
+    assert [text for text in aws.plan(declare()).assumes if text.startswith("stack till is assumed to have released")]
     aws.deploy(declare())
     assert "sentinel:managed-by" in aws.table()["Tags"]

@@ -1,4 +1,4 @@
-"""What AWS's errors mean: one table for each service, of which the first row that matches holds.
+"""What AWS's errors mean: one table for each service; the first row that matches applies.
 
 Code and message decide together, because one code alone is ambiguous: ResourceInUseException means "wait" for an index
 that is being built, and "already there" for a table that is being created.
@@ -39,23 +39,24 @@ class Verdict(Enum):
 
     RETRY = "retry"  # with backoff: throttled, or a fault on the service's side
     WAIT = "wait"  # something else has to finish first: look again
-    DENIED = "denied"  # for good, unless the rights are so new that IAM may not know them: RIGHTS_SHOWN_AFTER
-    DONE = "done"  # it is so already: the next look confirms it
+    DENIED = "denied"  # final, unless the permission may be too new for IAM to know: RIGHTS_SHOWN_AFTER
+    DONE = "done"  # already so; the next look confirms it
     NOT_SHOWN = "not shown"  # the endpoint does not know the operation (local engines)
     REFUSE = "refuse"  # will be possible later, but not within this deploy
     FATAL = "fatal"
 
 
 # IAM is eventually consistent: a role or policy that this very deploy has made may be unknown for some seconds, seen up
-# to half a minute; Terraform's AWS provider waits two minutes. For so many seconds from its beginning a request tries
-# again what is denied: twice what was seen. A right that is missing for good costs a user this minute once.
+# to half a minute; Terraform's AWS provider waits two minutes. A request retries a denied call until this many seconds
+# after its own beginning, which is twice the longest delay seen. A permission that is missing for good therefore fails
+# a deploy only after this minute.
 RIGHTS_SHOWN_AFTER = 60.0
 
 
 class Rule(NamedTuple):
     """A row of a table: what matches (regular expressions, any case), and what it means.
 
-    `for_items` is the suggestion to whoever reads or writes items, where it differs: their calls are not deploys.
+    `for_items` is the suggestion for callers that read or write items, where it differs: they do not deploy.
     """
 
     code: str
@@ -67,7 +68,7 @@ class Rule(NamedTuple):
 
     @property
     def items_suggestion(self) -> str:
-        """What to do about it for whoever reads or writes items: never to deploy."""
+        """The suggestion for callers that read or write items; it never says to deploy."""
         if self.for_items or not re.search(r"\bdeploy\b", self.suggestion, re.IGNORECASE):
             return self.for_items or self.suggestion
         return ANYTHING_ELSE.for_items
@@ -154,7 +155,7 @@ RULES: tuple[Rule, ...] = (
         OperationRefused,
         "The key is of the wrong kind: a table takes a symmetric key for encrypting and decrypting. Name another in"
         " KMSMasterKeyId, then deploy again.",
-        "The table's key does not work: whoever runs the table has to look at it in KMS.",
+        "The table's key does not work: the owner of the table has to check it in KMS.",
     ),
     Rule(
         "InternalFailure",
@@ -163,7 +164,7 @@ RULES: tuple[Rule, ...] = (
         OperationRefused,
         "DynamoDB fails on this request without saying why, as it does on an empty WarmThroughput or"
         " OnDemandThroughput: leave out what is empty, then deploy again.",
-        "DynamoDB fails on this request without saying why; the same call will not do better.",
+        "DynamoDB fails on this request without saying why; repeating the call does not help.",
     ),
     Rule(
         SERVER_FAULT,
@@ -177,7 +178,7 @@ RULES: tuple[Rule, ...] = (
         "",
         Verdict.RETRY,
         Throttled,
-        "Another writer, or one in another Region, holds the item: the same call again in a moment.",
+        "Another writer, perhaps in another Region, holds the item: try the same call again in a moment.",
     ),
     Rule(
         "ContinuousBackupsUnavailableException",
@@ -198,7 +199,7 @@ RULES: tuple[Rule, ...] = (
         "tags are being updated|Only \\d+ online index|restore operations",
         Verdict.WAIT,
         Throttled,
-        "Another change (the table's tags or indexes, a restore) has to end first; it is waited for.",
+        "Another change (the table's tags or indexes, a restore) has to end first; the provisioner waits for that.",
     ),
     Rule(
         "LimitExceededException",
@@ -249,7 +250,7 @@ RULES: tuple[Rule, ...] = (
         "not in a valid state to (update|enable|disable)",
         Verdict.WAIT,
         OperationRefused,
-        "The table or the setting is being changed; it is waited for.",
+        "The table or the setting is being changed; the provisioner waits for that.",
     ),
     Rule(
         "ValidationException",
@@ -266,7 +267,7 @@ RULES: tuple[Rule, ...] = (
         "Cannot read from backfilling",
         Verdict.WAIT,
         ServiceUnavailable,
-        "The index is being built; it is waited for.",
+        "The index is being built; the provisioner waits for that.",
         "The index is still being built, which takes 8 to 17 minutes or more: list by another field, or try again"
         " later.",
     ),
@@ -275,14 +276,14 @@ RULES: tuple[Rule, ...] = (
         "replicas? (is|are) being (added|changed|created|updated|removed|deleted)",
         Verdict.WAIT,
         OperationRefused,
-        "A replica of the table is being added or changed elsewhere; it is waited for.",
+        "A replica of the table is being added or changed elsewhere; the provisioner waits for that.",
     ),
     Rule(
         "ValidationException",
         "Invalid principal",
         Verdict.DENIED,
         OperationRefused,
-        "The policy names a principal that IAM does not know: check its ARN. It is one that was deleted, or that is"
+        "The policy names a principal that IAM does not know: check its ARN. It was deleted, or it is"
         " made after the table (DependsOn orders them); then deploy again.",
     ),
     Rule(
@@ -306,7 +307,7 @@ RULES: tuple[Rule, ...] = (
         "",
         Verdict.WAIT,
         OperationRefused,
-        "The table or one of its indexes is being changed; it is waited for.",
+        "The table or one of its indexes is being changed; the provisioner waits for that.",
     ),
     Rule(
         "ResourceNotFoundException",
@@ -319,7 +320,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "ResourceNotFoundException|TableNotFoundException",
         "",
-        Verdict.RETRY,  # a new table does not show everywhere at once; what is missing for a minute is missing
+        Verdict.RETRY,  # a new table does not show everywhere at once; after a minute it counts as missing
         TableNotFound,
         "Check the table's name and the region, and that its stack is deployed.",
     ),
@@ -333,17 +334,17 @@ EVENTS_RULES: tuple[Rule, ...] = (
         "",
         Verdict.DENIED,
         AccessDenied,
-        "Allow the provisioner's role this operation on the rules sentinel-poll-*: its own policy does, a permissions"
-        " boundary or an organization's policy must not forbid it.",
+        "Allow the provisioner's role this operation on the rules sentinel-poll-*. Its own policy does; look for a"
+        " permissions boundary or an organization's policy that forbids it.",
     ),
     BAD_CREDENTIALS,
-    Rule(THROTTLING, "", Verdict.RETRY, Throttled, "EventBridge takes only so many calls a second: deploy again."),
+    Rule(THROTTLING, "", Verdict.RETRY, Throttled, "EventBridge limits the calls a second: deploy again."),
     Rule(
         "ConcurrentModificationException",
         "",
         Verdict.RETRY,
         Throttled,
-        "Something else changes the same rule at this moment: deploy again.",
+        "Something else is changing the same rule: deploy again.",
     ),
     Rule(
         "LimitExceededException",
@@ -358,7 +359,7 @@ EVENTS_RULES: tuple[Rule, ...] = (
         "",
         Verdict.RETRY,
         OperationRefused,
-        "The rule is gone: deploy again, and it is made anew.",
+        "The rule is gone: deploy again, which makes it anew.",
     ),
     Rule(
         f"InternalException|{SERVER_FAULT}",
@@ -375,11 +376,11 @@ KMS_RULES: tuple[Rule, ...] = (
         "",
         Verdict.DENIED,
         AccessDenied,
-        "Allow the function's role kms:DescribeKey on the key (KmsKeyArn does), in the key's own policy too; or declare"
-        " the key by its ARN, which needs no look.",
+        "Allow the function's role kms:DescribeKey on the key (the parameter KmsKeyArn does) and in the key's own"
+        " policy; or declare the key by its ARN, which needs no lookup.",
     ),
     BAD_CREDENTIALS,
-    Rule(THROTTLING, "", Verdict.RETRY, Throttled, "KMS takes only so many calls a second: deploy again."),
+    Rule(THROTTLING, "", Verdict.RETRY, Throttled, "KMS limits the calls a second: deploy again."),
     Rule(
         "NotFoundException|InvalidArnException",
         "",
@@ -403,11 +404,11 @@ SCALING_RULES: tuple[Rule, ...] = (
         "",
         Verdict.DENIED,
         AccessDenied,
-        "Allow the function's role application-autoscaling:DescribeScalableTargets: its own policy does, a permissions"
-        " boundary or an organization's policy must not forbid it.",
+        "Allow the function's role application-autoscaling:DescribeScalableTargets. Its own policy does; look for a"
+        " permissions boundary or an organization's policy that forbids it.",
     ),
     BAD_CREDENTIALS,
-    Rule(THROTTLING, "", Verdict.RETRY, Throttled, "Application Auto Scaling takes only so many calls a second."),
+    Rule(THROTTLING, "", Verdict.RETRY, Throttled, "Application Auto Scaling limits the calls a second: deploy again."),
     Rule(
         f"ConcurrentUpdateException|InternalServiceException|{SERVER_FAULT}",
         "",
@@ -457,7 +458,7 @@ SERVICES = {
 }
 
 
-# What botocore raises where no service answered: its class, its text, and what that means. First match, too.
+# What botocore raises where no service answered: its class, its text, and what that means. The first match applies.
 UNANSWERED: tuple[tuple[tuple[type[BaseException], ...], str, Verdict, type[SentinelError], str], ...] = (
     (
         (NoCredentialsError, PartialCredentialsError),
@@ -498,7 +499,7 @@ def classify(
     """(verdict, this package's error, suggestion) for what boto3 raised; `service` is one of `SERVICES`, `of_items`
     says that the call reads or writes items.
 
-    An error that is not boto3's is FATAL and OperationRefused: a fault of ours must not be
+    An error that is not boto3's is FATAL and OperationRefused: an internal error must not be
     retried for an hour.
     """
     asked = SERVICES[service]

@@ -63,12 +63,12 @@ class BreakGlassStore(ListedStore[BreakGlassEvent, EventPage]):
     def create(self, event: BreakGlassEvent) -> BreakGlassEvent:
         """Stores a new event, which lasts for its duration.
 
-        The same content under the same id gives the stored event; another one raises `EventExists`.
+        The same content under the same id returns the stored event; other content raises `EventExists`.
         """
         return self._create("invoke", event, event.invoker, ("duration_seconds", event.duration_seconds))
 
     def close(self, id: str, closed_by: str, reason: str) -> BreakGlassEvent:
-        """active → closed. The same closing by the same person again gives the stored event.
+        """active → closed. Closing it again, by the same person, returns the stored event.
 
         Raises `EventExpired`, `InvalidStateTransition` (with who closed it), `EventNotFound`.
         """

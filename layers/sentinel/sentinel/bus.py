@@ -1,4 +1,4 @@
-"""The event bus: entries go there in their order, as many at once as EventBridge takes."""
+"""The event bus: it gets entries in their order, as many in one call as EventBridge accepts."""
 
 from __future__ import annotations
 

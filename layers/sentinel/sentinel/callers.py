@@ -1,7 +1,7 @@
-"""Who acts: what an event claims when a function is invoked directly, the signed caller over a Function URL.
+"""Who acts: in a direct invocation whom the event names, over a Function URL the signed caller.
 
-A person may come with several roles: with two permission sets of IAM Identity Center one person has two ARNs, and would
-be two persons to the rule against self-approval. So the roles whose session name names the person can be listed.
+A person may use several roles: with two permission sets of IAM Identity Center, one person has two ARNs, and the rule
+against self-approval would see two persons. So the roles whose session name names the person can be listed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _USER = r"arn:[^:]+:iam::\d{12}:user/.+"
 
 
 class Persons(NamedTuple):
-    """The roles whose session name is the person: patterns of `account/role`, `*` and `?` standing for what they do in
-    file names. Without any, every caller is known by the ARN."""
+    """The roles whose session name is the person: patterns of `account/role` with `*` and `?`, as in file names.
+    Without any, every caller is known by the ARN."""
 
     roles: tuple[str, ...] = ()
 
@@ -32,7 +32,7 @@ class Persons(NamedTuple):
         return cls(tuple(_with_account(pattern, account) for pattern in patterns.split(",") if pattern))
 
     def actor(self, arn: str) -> str:
-        """The name of who acts as the signed caller `arn`; raises `AccessDenied` where nobody is known by it."""
+        """The name of who acts as the signed caller `arn`; raises `AccessDenied` where it names nobody."""
         if not self.roles or re.fullmatch(_USER, arn):
             return arn
         if found := re.fullmatch(_ROLE, arn):
@@ -52,7 +52,7 @@ def signed_by(event: Any) -> str:
     except (KeyError, TypeError):
         arn = None
     if not isinstance(arn, str) or not arn:
-        raise AccessDenied("The request is not signed by anybody.", "Use a Function URL whose AuthType is AWS_IAM.")
+        raise AccessDenied("The request is not signed.", "Use a Function URL whose AuthType is AWS_IAM.")
     return arn
 
 

@@ -1,11 +1,11 @@
 """AWS clients: the one place where they are made.
 
-They are botocore's, as boto3's are; importing boto3 beside it would take a tenth of a cold start. What other services
-need is left out of them: botocore registers more than a hundred handlers for them, which each client copies.
+They are botocore's, as boto3's are; importing boto3 as well would take a tenth of a cold start. They leave out what
+other services need: botocore registers more than a hundred handlers, and each client copies all of them.
 
 The record stores' client is tuned further. A tenth of a call's CPU time, and more than half of a list's, is botocore
-describing itself in the User-Agent header and parsing the answer attribute by attribute. Both are spared by what it
-offers for that: a fixed header, an event.
+describing itself in the User-Agent header and parsing the answer attribute by attribute. A fixed header and one of
+botocore's events avoid both.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 # As the second part of botocore's events names them.
 SERVICES = ("application-auto-scaling", "dynamodb", "eventbridge", "kms")
 
-# Fixed: for each call botocore would put it together anew.
+# Fixed, since botocore would build it again for each call.
 USER_AGENT = "sentinel-for-sam"
 
 # A record's call takes milliseconds, and the stores recognize their own write when it is sent again, so short timeouts
 # cost nothing. Three attempts and their pauses end within a function's 30 s. The stores make all parameters themselves,
-# so botocore need not check each; the tests have it do so.
+# so botocore does not validate them here; in the tests it does.
 RECORDS_CONFIG = Config(
     parameter_validation=False,
     connect_timeout=2,
@@ -51,8 +51,8 @@ RECORDS_CONFIG = Config(
 def client(service: str, config: Config, *, endpoint_url: str | None = None, model: str = "") -> Any:
     """A client of one of `SERVICES`, with the environment's region, credentials and endpoint.
 
-    `model` is "items" or "reads", for a client of DynamoDB that calls no other operations: a smaller model takes less
-    time to read, where layers/dependencies/trim.py made it.
+    `model` is "items" or "reads", for a client of DynamoDB that calls no other operations. It loads a smaller model,
+    which takes less time, where layers/dependencies/trim.py made one.
     """
     return _session(model).create_client(service, config=config, endpoint_url=endpoint_url)
 
@@ -79,7 +79,7 @@ def tables_and_ledger(config: Config, *, model: str = "") -> tuple[Any, Any]:
 
 
 def _session(model: str) -> Session:
-    """botocore's session with the handlers of `SERVICES` and of all services, and without old names of events."""
+    """botocore's session with the handlers for `SERVICES` and for every service, without old names of events."""
     emitter = HierarchicalEmitter()
     register = {handlers.REGISTER_FIRST: emitter.register_first, handlers.REGISTER_LAST: emitter.register_last}
     for event, handler, *place in handlers.BUILTIN_HANDLERS:
@@ -97,8 +97,8 @@ def _session(model: str) -> Session:
 def take_as_sent(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
     """Handles botocore's event before-parse: the JSON of a successful answer is the answer.
 
-    Errors, and what is not a JSON object, are left to botocore. Where a botocore has no such event, nothing is
-    spared and nothing changes.
+    botocore still handles errors, and bodies that are not a JSON object. A version of botocore without this event
+    parses every answer itself, with the same result.
     """
     if response_dict["status_code"] != 200:
         return
@@ -132,7 +132,7 @@ def sent_at(clock: Callable[[], float], now: float) -> Iterator[None]:
 
 
 def keep_now_current(client: Any) -> None:
-    """Has a client do what `sent_at` says."""
+    """Makes a client apply `sent_at`."""
     client.meta.events.register("before-sign.dynamodb.UpdateItem", _refresh, unique_id="sentinel-now")
 
 

@@ -1,4 +1,4 @@
-"""Where a list goes on, as an opaque text: bound to its query, and checked; not secret, it holds what was shown."""
+"""Opaque texts that say where a list continues. Each is bound to its query and checked; it is not secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sentinel.errors import InvalidCursor
 
 
 class Place(NamedTuple):
-    """Where a list goes on: in which of its queries, and after which item (none: at its beginning)."""
+    """Where a list continues: in which of its queries, and after which item (none: from the beginning)."""
 
     part: int
     id: str = ""
@@ -26,7 +26,7 @@ def write(place: Place, query: bytes) -> str:
 
 
 def read(cursor: str, query: bytes, parts: int) -> Place:
-    """The place that a cursor stands for in a query of so many parts; raises `InvalidCursor`."""
+    """The place that a cursor stands for in a list of `parts` queries; raises `InvalidCursor`."""
     try:
         place = msgspec.json.decode(base64.urlsafe_b64decode(cursor)[12:], type=Place)
     except (ValueError, TypeError, RecursionError):
@@ -39,5 +39,5 @@ def read(cursor: str, query: bytes, parts: int) -> Place:
 def invalid() -> InvalidCursor:
     return InvalidCursor(
         "The cursor is damaged, or belongs to another query.",
-        "Give it back as it came, with the same values for everything but the limit; or begin without one.",
+        "Pass it back unchanged, with the same values for everything but the limit; or begin without one.",
     )

@@ -38,7 +38,7 @@ class Managed(Struct, frozen=True):
 
 
 class Drift(Struct, frozen=True):
-    """What is different on a table from what was last applied: `steps` would bring it back. `unmanaged` was never
+    """How a table differs from what was last applied to it: `steps` would restore that. `unmanaged` was never
     declared; it is left alone, and is no drift."""
 
     table_name: str
@@ -62,8 +62,8 @@ class ManagedTables:
         return [self._managed(table, name, resources.get(name.owner)) for table, name in self._ledger.scan()]
 
     def drift(self) -> list[Drift]:
-        """Every table against what was last applied to it. A table that cannot be looked at has the reason as its
-        conflict, so that it does not hide the others. Raises `LedgerFailed`."""
+        """Compares every table with what was last applied to it. A table that cannot be read has the reason as its
+        conflict, and the others are still reported. Raises `LedgerFailed`."""
         resources = self._ledger.scan_resources()
         found = []
         for table, name in self._ledger.scan():
@@ -77,7 +77,7 @@ class ManagedTables:
         """The same for one table. Raises `InvalidEvent` where it is not managed, AWS's refusals and `LedgerFailed`."""
         name = self._ledger.read_table(table)
         if name is None:
-            raise InvalidEvent(f"{table} is not managed by this application.", "'tables' gives those that are.")
+            raise InvalidEvent(f"{table} is not managed by this application.", "The action 'tables' lists those.")
         return self._drift(table, name, self._ledger.read_owner(*resource_of(name.owner)))
 
     def _managed(self, table: str, name: TableName, resource: Resource | None) -> Managed:
@@ -94,11 +94,11 @@ class ManagedTables:
     def _drift(self, table: str, name: TableName, resource: Resource | None) -> Drift:
         request = _last_request(resource, table)
         if request and (not request.answer or request.left):
-            return _quiet(table, name, f"{request.type} is under way: {request.waiting or 'it has just begun'}")
+            return _not_compared(table, name, f"{request.type} is under way: {request.waiting or 'it has just begun'}")
         applied = resource.applied if resource else None
         properties = unpack(applied.properties) if applied and applied.table == table else None
         if properties is None:
-            return _quiet(table, name, "no declaration was applied to it, or it is too large for the ledger")
+            return _not_compared(table, name, "no declaration was applied to it, or it is too large for the ledger")
         declarer = Declarer(self._prefix, *resource_of(name.owner), table)
         goal = make_goal(
             declarer.read(properties),
@@ -123,7 +123,7 @@ def _owner(name: TableName) -> Owner:
     return Owner(stack_id.split("/")[1] if "/" in stack_id else stack_id, logical_id)
 
 
-def _quiet(table: str, name: TableName, why: str) -> Drift:
+def _not_compared(table: str, name: TableName, why: str) -> Drift:
     return Drift(table, _owner(name), True, [], [], [], f"{table}: {why}")
 
 

@@ -1,10 +1,10 @@
 """The edge of the record functions: an event in, an answer out, an audit line and counts beside.
 
-A function says which events it takes: each is a type with its fields, and with what it does to a store. Logger and
-metrics are passed in (powertools' in the functions), since this layer ships without them.
+A function lists the events that it accepts: each is a type with its fields, and with what it does to a store. Logger
+and metrics are passed in (powertools' in the functions), since this layer ships without them.
 
-Invoked directly, who acts is what the event says. Through a Function URL with IAM authentication, who acts is the
-signed caller, and a name in the event must match it.
+In a direct invocation, the event says who acts. Through a Function URL with IAM authentication, the signed caller acts,
+and a name in the event must match it.
 """
 
 import base64
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 # At DEBUG, botocore logs whole bodies, and with them justifications and comments.
 logging.getLogger("botocore").setLevel(logging.INFO)
 
-# Powertools keeps what was counted in its class, for all threads. A second thread would empty it before the first has
-# printed it, and a write that is done must not fail for that.
+# Powertools keeps the counts of all threads in its class. A second thread would empty it before the first has printed
+# it, and a write that took effect must not fail for that.
 COUNTING = threading.Lock()
 
 # An event may have hundreds of thousands of faults, an answer of Lambda's at most 6 MB.
@@ -63,7 +63,7 @@ _caller: ContextVar[str] = ContextVar("_caller", default="")
 # Who attempted what, for the log: only what can be a name and an id, whatever the event has there.
 _NAMED = Bounds({"actor": Name, "id": Id})
 
-# First match wins; what is not here is the function's own trouble: 500.
+# First match wins; every other error is the function's own failure: 500.
 STATUSES: tuple[tuple[type[SentinelError], HTTPStatus], ...] = (
     (InvalidEvent, HTTPStatus.BAD_REQUEST),
     (InvalidRequest, HTTPStatus.BAD_REQUEST),
@@ -91,7 +91,7 @@ class Event(Struct, forbid_unknown_fields=True, tag_field="action", kw_only=True
             """What the function answers: a Struct, a dict or None."""
 
     def made[R: Record](self, kind: type[R]) -> R:
-        """The new record of which this event gives the fields."""
+        """A new record with the fields of this event."""
         given = {name: getattr(self, name, None) for name in kind.__struct_fields__}
         return kind(**{name: value for name, value in given.items() if value is not None})
 
@@ -122,7 +122,7 @@ class Edge:
     """Takes `events`, writes audit lines to `logger` and counts to `metrics`.
 
     `counts` names the metric of each action that is counted. Refusals are counted by class (`Refusals`, with the
-    dimension `error`), conflicts also as `Conflicts`, and what is the table's or the network's trouble as `Faults`.
+    dimension `error`), conflicts also as `Conflicts`, and failures of the table or the network as `Faults`.
     `environment` is the function's: its table, RetentionDays and PersonRoles.
     """
 
@@ -164,7 +164,7 @@ class Edge:
         return self._answer(event, store)
 
     def audit(self, write: Write) -> None:
-        """One line for a write that took effect: the item itself goes with its `ttl`. No free text."""
+        """Logs one line for a write that took effect, without free text: the item itself is removed by its `ttl`."""
         facts: dict[str, Any] = write._asdict()
         if not write.repeated:
             del facts["repeated"]
@@ -203,7 +203,7 @@ class Edge:
             self._log("refused", error=type(error).__name__)
         if isinstance(error, ConcurrentModification):
             self._count("Conflicts")
-        if "operation" in error.context:  # DynamoDB's own to us: no user's doing
+        if "operation" in error.context:  # DynamoDB refused or failed; not the user's fault
             self._count("Faults")
         self._count("Refusals", error=type(error).__name__)
 
@@ -222,7 +222,7 @@ class Edge:
         return self.events.get(action) if isinstance(action, str) else None
 
     def _signed(self, event: Any, caller: str) -> Any:
-        """The event with who signed it as who acts, where its action has an actor."""
+        """The event with its signer as the actor, where its action has one."""
         kind = self._kind(event)
         return acting(event, kind.ACTOR, self._persons.actor(caller)) if kind and kind.ACTOR else event
 
@@ -246,14 +246,14 @@ class Edge:
     # ------------------------------------------------------------------ Function URLs
 
     def _over_http(self, event: Any, store: Any) -> dict[str, Any]:
-        """A Function URL's event (payload format 2.0): the body is the event, the signed caller is who acts."""
+        """A Function URL's event (payload format 2.0): the body is the event, the signed caller acts."""
         try:
             answer = self._answer(event, store, signed=True)
             status = HTTPStatus.OK
         except SentinelError as error:
             answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
             status = next((s for kind, s in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
-            if isinstance(error, AccessDenied) and "operation" not in error.context:  # not DynamoDB's to us
+            if isinstance(error, AccessDenied) and "operation" not in error.context:  # not refused by DynamoDB
                 status = HTTPStatus.FORBIDDEN
         return {
             "statusCode": int(status),

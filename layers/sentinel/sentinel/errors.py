@@ -28,7 +28,7 @@ class SentinelError(Exception):
 
 
 class InvalidEvent(SentinelError):
-    """The event is not one that the function takes: action, fields or their types."""
+    """The function does not accept the event: its action, its fields or their types are wrong."""
 
 
 class InvalidSchema(SentinelError):
@@ -48,7 +48,7 @@ class RecordNotFound(SentinelError):
 
 
 class RecordExists(SentinelError):
-    """Another content is stored under that id already."""
+    """Different content is already stored under that id."""
 
 
 class RecordExpired(SentinelError):

@@ -1,6 +1,6 @@
-"""What a feature of a table is, the rule that all of them follow, and what a write says of itself.
+"""What a feature of a table is, the rule that all features follow, and the step: one write.
 
-Nothing here knows any particular feature; they are the modules of `features/`.
+Nothing here depends on a particular feature; those are the modules of `features/`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Existing = Literal["Adopt", "Fail", "TakeOver"]
 
 
 class Hidden(Enum):
-    """Why something was not seen; it is never mistaken for "off".
+    """Why something was not seen. This never counts as "off".
 
     `NOT_SHOWN`: this endpoint has no such read (local engines). `KEY_LOST`: the service refuses it while the table's
     KMS key cannot be used.
@@ -38,8 +38,8 @@ NEW_STREAM = "the new stream"
 class Phase(IntEnum):
     """The order of the steps, and nothing else: protection on first and off last, deletes before creates.
 
-    It is the order that the mature tools agree on, with one deviation: tags, policies and insights come before index
-    builds, since those take long.
+    Mature tools use the same order, with one exception: here tags, policies and insights come before index builds,
+    since builds take long.
     """
 
     CREATE = 0
@@ -65,9 +65,10 @@ class Goal(Struct, frozen=True, kw_only=True):
     `traces` are the declarations that may have left something on this table, the newest first (empty: a Create);
     `applied` is the last one that was reached. `label` is the mark of the resource (empty: a direct invocation, which
     owns nothing); `managed_by` is the mark of another resource that manages the table, by the ledger. `built` are the
-    names of the indexes that this resource made; `known`: the table is known to be its own; `adopts`: the table comes
-    to it now, so its label is written whatever an old look may show; `may_take(mark)`: a table with another label may
-    be taken. With `way_back` nothing is refused: what cannot be restored is left out.
+    names of the indexes that this resource made; `known`: the table is known to be its own; `adopts`: the resource
+    adopts the table now, so its label is written even if an old look shows it already; `may_take(mark)`: whether a
+    table with that label may be taken. With `way_back`, a rollback, nothing is refused: what cannot be restored is left
+    out.
     """
 
     schema: TableSchema
@@ -89,14 +90,13 @@ class Step(Struct, frozen=True, kw_only=True):
     """One write call: the API operation, what it is about, a line for people, and its parameters.
 
     `waits`: what must end before the service accepts the call, in words; empty when it accepts it now.
-    `overtakes`: may be taken while an earlier step waits. `shows_late`: an accepted call is the end of it, since the
-    reads show it late (tags) or in other words (policies). `after_answer`: may be left to the schedule once
-    CloudFormation has its answer. `may_be_put_off`: where the service refuses the change for now, since it limits how
-    often there may be one, the request is answered all the same, and the schedule makes it later. `drift`: the last
-    applied declaration would need the same, so somebody else has changed it; an update is not refused for it.
-    `creates`: makes the table. `builds`: the indexes whose build the call begins; `removes`: the one that it removes.
-    `failed`: how the same call ended before, in words; once more is once too often within one run. `feature`: the name
-    of the feature that it belongs to.
+    `overtakes`: may be taken while an earlier step waits. `shows_late`: an accepted call counts as done, since reads
+    show it late (tags) or in another form (policies). `after_answer`: may be left to the schedule once CloudFormation
+    has its answer. `may_be_put_off`: the service limits how often this may change; if it refuses the change for now,
+    the request still succeeds, and the schedule makes the change later. `drift`: the last applied declaration needs the
+    same step, so somebody else has changed the table; this never fails an update. `creates`: makes the table. `builds`:
+    the indexes whose build the call begins; `removes`: the one that it removes. `failed`: why the same call failed
+    before, in words; a run that has made the call itself does not repeat it. `feature`: the name of its feature.
     """
 
     action: str
@@ -126,8 +126,8 @@ class Step(Struct, frozen=True, kw_only=True):
 class Read(Struct, frozen=True):
     """A read that shows a feature. Another service's operation has the prefix of its IAM actions: `kms:DescribeKey`.
 
-    Error codes in `tolerated` are answers too, given as `{"Error": code}`. `optional`: where the application has an
-    endpoint of its own for DynamoDB, a service that fails to answer is taken for one that there is not.
+    Error codes in `tolerated` are answers too, given as `{"Error": code}`. `optional`: with a DynamoDB endpoint that is
+    not AWS's, a service that does not answer counts as missing.
     """
 
     operation: str
@@ -146,7 +146,7 @@ class Conflict(Struct, frozen=True):
 
 
 class Feature[D, F]:
-    """One thing that a template may say of a table: declared as `D`, found as `F`.
+    """One aspect of a table that a template may declare: declared as `D`, found as `F`.
 
     A subclass gives `name`, `property`, `field` and `default`, and overrides the methods that it needs.
     """
@@ -160,7 +160,7 @@ class Feature[D, F]:
     needs_key = False  # its calls are refused while the table's KMS key cannot be used
 
     def declared(self, schema: TableSchema) -> D | None:
-        """What a declaration says of it; None: nothing."""
+        """What a schema declares of it; None: nothing."""
         declared: D | None = getattr(schema, self.field)
         return declared
 
@@ -195,7 +195,7 @@ class Feature[D, F]:
         return goal.way_back or not self.changed(goal)
 
     def may_show_late(self, goal: Goal, table: Table) -> bool:
-        """Whether a look may be one from before the latest request of this resource, which changed it."""
+        """Whether a look may still show this feature as it was before this resource's latest request."""
         return False
 
     def see(self, table: Table, answers: Mapping[str, dict[str, Any]]) -> F:
@@ -206,7 +206,7 @@ class Feature[D, F]:
         raise NotImplementedError
 
     def steps(self, want: Any, found: F, goal: Goal, table: Table) -> Iterator[Step]:
-        """The writes that make it as wanted; without those that `conflicts` speaks of."""
+        """The writes that make it as wanted, except where `conflicts` says that this is impossible."""
         raise NotImplementedError
 
     def conflicts(self, want: Any, found: F, goal: Goal, table: Table) -> Iterator[Conflict]:
@@ -224,7 +224,7 @@ class Feature[D, F]:
         return ""
 
     def warnings(self, want: Any, found: F, goal: Goal, table: Table) -> Iterator[str]:
-        """What is declared and set, but does not work, so that only people can mend it."""
+        """What is set as declared but does not work, so that people have to repair it."""
         yield from ()
 
     def unfinished(self, want: Any, found: F) -> str:
@@ -233,10 +233,10 @@ class Feature[D, F]:
 
 
 def three_way(now: Any, before: Sequence[Any], default: Any) -> Any:
-    """What a thing should be. Declared: so. Not declared now, but in any of `before`: the service's default. Never
-    declared, or a structure without a default: None, left alone.
+    """The value that is wanted. Declared: that value. Declared in any of `before` only: the service's default. Never
+    declared, or a structure without a default: None, which means left alone.
 
-    Field by field of a structure, key by key of a mapping (`default` is then that of one key).
+    A structure is decided field by field, a mapping key by key (`default` is then that of one key).
     """
     earlier = [each for each in before if each is not None]
     if now is None and not earlier:
@@ -257,7 +257,7 @@ def three_way(now: Any, before: Sequence[Any], default: Any) -> Any:
 
 
 def differs(want: Any, found: Any) -> bool:
-    """Whether something that is wanted is otherwise. What is None is not wanted."""
+    """Whether `found` is not as wanted. None means that nothing is wanted."""
     if want is None:
         return False
     if isinstance(want, Struct):
@@ -269,7 +269,7 @@ def differs(want: Any, found: Any) -> bool:
 
 
 def until_active(table: Table) -> str:
-    """For calls that ask for nothing but an ACTIVE table."""
+    """For calls that need only an ACTIVE table."""
     return table.inactive
 
 

@@ -1,4 +1,4 @@
-"""What version 0.1, which had no ledger, wrote into a table's tags: read once, when a resource comes to the ledger."""
+"""What version 0.1, which had no ledger, wrote into a table's tags: read once, when a resource enters the ledger."""
 
 from __future__ import annotations
 

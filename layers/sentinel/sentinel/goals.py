@@ -1,4 +1,4 @@
-"""From what is declared, and what the ledger knows, to the goal of a run: the one place where goals are made."""
+"""Makes the goal of a run from the declaration and from what the ledger knows; no other module makes goals."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 class Declarer(NamedTuple):
-    """Who declares: a resource of a stack, and the application's prefix for names; `known` is the table's name as far
-    as it is known already."""
+    """Who declares a table: a resource of a stack, with the application's prefix for names. `known` is the table's
+    name, where it is known already."""
 
     prefix: str
     stack_id: str
@@ -37,7 +37,7 @@ class Declarer(NamedTuple):
         stack, logical = self.stack_id, self.logical_id
         read = read_properties(properties, name_prefix=self.prefix, stack_id=stack, logical_id=logical)
         if not read.named and self.known.endswith(generated_suffix(read.schema, stack, logical)):
-            # A generated name stays while key and local indexes do, also where the prefix was changed.
+            # A generated name stays the same while key and local indexes do, even if the prefix was changed.
             read = structs.replace(read, schema=structs.replace(read.schema, table_name=self.known))
         return read
 

@@ -1,9 +1,9 @@
-"""A record as an item, and back.
+"""Turns records into items, and items into records.
 
 The stored form is shared with writers in other languages: texts are S, numbers N, a duration and the end of an access
 int64 nanoseconds, empty texts are left out (an empty key attribute would be refused, and an absent one keeps an index
-sparse), `ttl` is the Unix seconds of `expires_at`. Everything that such a writer may have written is read; what cannot
-be is `Unreadable`, with the reason.
+sparse), `ttl` is the Unix seconds of `expires_at`. Everything that such a writer may have written can be read; any
+other item is `Unreadable`, with the reason.
 
 botocore's TypeSerializer and TypeDeserializer know all types of DynamoDB and cost ten times as much.
 """
@@ -23,7 +23,7 @@ Item = dict[str, dict[str, Any]]
 TYPES: Item = {":S": {"S": "S"}, ":N": {"S": "N"}, ":NULL": {"S": "NULL"}}
 
 _DURATION = "duration_seconds"
-_EXACT = 2**63  # above it, a duration is a float of seconds: no writer has such a one, and JSON has no such integers
+_EXACT = 2**63  # above it, a duration is a float of seconds: no writer stores such a one, and JSON has no such integers
 
 
 def new_id() -> str:
@@ -32,7 +32,7 @@ def new_id() -> str:
 
 
 class Record(Struct, kw_only=True):
-    """What every record has. The types of a record's fields carry their bounds; the store holds values against them.
+    """What every record has. The types of a record's fields carry their bounds; the store checks values against them.
 
     Moments are the texts that are stored. `status` is as of the moment of reading: a record that is
     still open in the table, but whose `ttl` has passed, reads as expired.
@@ -181,7 +181,7 @@ def _number(digits: str) -> int | Decimal:
 
 
 def _plain(number: int | Decimal) -> int | float:
-    """A number of JSON: an int where it is whole, and not so large that it is none in JSON."""
+    """A number for JSON: an int where it is whole and JSON's readers can hold it."""
     whole = int(number)
     return whole if number == whole and -_EXACT < whole < _EXACT else float(number)
 

@@ -1,7 +1,7 @@
 """The provisioner's memory: which request of a resource is the latest, what was applied, and whose a table is.
 
-Of a resource's requests only the latest acts. Each delivery begins with `Ledger.begin`, which claims the request for
-this worker in one transaction, or says what is to be done instead. The claim gives a `Hold`. Before each write to a
+Only the latest request of a resource acts. Each delivery begins with `Ledger.begin`, which claims the request for
+this worker in one transaction, or says what to do instead. The claim gives a `Hold`. Before each write to a
 table `Hold.fence` proves that the claim still holds; the answer is recorded by `Hold.record` before it is sent, so a
 request has one answer and every copy of it the same.
 
@@ -77,13 +77,13 @@ class Delivery(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """The request has its answer already: send it again. Where work is left, its rule has to be there first."""
+    """The request already has its answer: send it again. If work is left, make its rule first."""
 
     request: Request
 
 
 class Superseded(NamedTuple):
-    """A later request of this resource is there: answer FAILED, if anybody still listens, and do nothing."""
+    """A later request of this resource has arrived: answer FAILED, and do nothing else."""
 
 
 class Ended(NamedTuple):
@@ -91,7 +91,7 @@ class Ended(NamedTuple):
 
 
 class Fenced(Exception):
-    """The ledger takes no more of this worker's writes. `why` says what to do: "superseded" by a later request, "taken"
+    """The ledger refuses this worker's writes. `why` says what to do: "superseded" by a later request, "taken"
     by another resource, "missing" (begin again), "over" (it was answered, and a later one is in hand: end in silence),
     or "handed on" (another worker has it: end in silence and leave it the rule)."""
 
@@ -101,12 +101,12 @@ class Fenced(Exception):
 
 
 class LedgerFailed(Exception):
-    """The ledger cannot be used: `error` says why. With `passing` it may work again soon, else it will not by itself
-    (access denied, the table is gone)."""
+    """The ledger cannot be used: `error` says why. `transient`: it may work again soon; otherwise it does not recover
+    by itself (access denied, the table is gone)."""
 
-    def __init__(self, error: SentinelError, *, passing: bool) -> None:
+    def __init__(self, error: SentinelError, *, transient: bool) -> None:
         super().__init__(str(error))
-        self.error, self.passing = error, passing
+        self.error, self.transient = error, transient
 
 
 def resource_key(stack_id: str, logical_id: str) -> str:
@@ -335,10 +335,10 @@ class Ledger:
         return True
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        """One call to the ledger's table, tried again until `until` where the fault may pass. Raises `LedgerFailed`.
+        """One call to the ledger's table, retried until `until` while it may recover. Raises `LedgerFailed`.
 
         A repeat is safe: each write is conditional on an etag or token that it changes, so that a repeat of one that
-        took effect gets a failed condition. The items are then read again, and it is decided anew.
+        took effect gets a failed condition. The caller then reads the items again and decides again.
         """
         pause = 0.2
         while True:
@@ -347,17 +347,17 @@ class Ledger:
             except (ClientError, BotoCoreError) as error:
                 if _is_condition_lost(error):
                     raise _ConditionLost from error
-                if self.clock() + pause >= self.until or not self._may_pass(error):
+                if self.clock() + pause >= self.until or not self._may_recover(error):
                     refusal = from_aws(error, f"{operation} (the provisioner's ledger)", self.name)
-                    raise LedgerFailed(refusal, passing=_passes(error)) from error
+                    raise LedgerFailed(refusal, transient=_is_transient(error)) from error
             else:
                 self._denied_until = 0.0  # the rights are there
                 return answer
             self.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _may_pass(self, error: Exception) -> bool:
-        if _passes(error):
+    def _may_recover(self, error: Exception) -> bool:
+        if _is_transient(error):
             return True
         if self._denied_until is None:
             self._denied_until = self.clock() + RIGHTS_SHOWN_AFTER
@@ -472,8 +472,8 @@ class Hold:
     # ------------------------------------------------------------ at work
 
     def fence(self, *, creates: bool = False, builds: tuple[str, ...] = (), rebuilds: tuple[str, ...] = ()) -> None:
-        """The proof, before a write to the table, that this request is still the latest; what is about to be done is
-        written with it. Raises `Fenced` and `LedgerFailed`."""
+        """Proves, before a write to the table, that this request is still the latest, and records what the write is
+        about to do. Raises `Fenced` and `LedgerFailed`."""
         if not self.name.token:
             raise self._lost()
         name = copy.deepcopy(self.name)
@@ -483,7 +483,7 @@ class Hold:
         name.rebuilt = sorted({*name.rebuilt, *rebuilds})
         name.built = sorted({*name.built, *builds} - set(name.rebuilt))
         began = float("-inf")
-        while self._clock() - began > FENCE_SECONDS:  # a ledger that was slow: the call would come later than announced
+        while self._clock() - began > FENCE_SECONDS:  # the ledger was slow: the call would be later than announced
             began = self._clock()
             name.busy_until = began + CALL_SECONDS
             self._put_name(name)
@@ -492,8 +492,8 @@ class Hold:
     def _put_name(self, name: TableName) -> None:
         """Writes the name's item, on condition that it is as this worker wrote it last.
 
-        The token alone would not do: a fence whose answer was lost, and that takes effect late, would pass it and
-        overwrite a later one.
+        Comparing the token alone would not be enough: a fence whose answer was lost may take effect late, and would
+        then overwrite a later one of the same worker.
         """
         key = _table_key(self.request.table)
         while True:
@@ -527,9 +527,9 @@ class Hold:
     def record(
         self, answer: str, *, left: bool = False, keeps_url: bool = True, indexes: frozenset[str] | None = None
     ) -> str:
-        """Records the answer, which is sent after that; gives the one that is recorded, which is another worker's where
-        that one was faster. With `left`, work goes on after the answer. `indexes`: those that are there or declared;
-        other names are not remembered any more. Raises `Fenced` and `LedgerFailed`."""
+        """Records the answer before it is sent. Returns the recorded answer, which is another worker's if that worker
+        was faster. With `left`, work goes on after the answer. `indexes`: those that are there or declared; the ledger
+        forgets other names. Raises `Fenced` and `LedgerFailed`."""
         status = status_of(answer)
         # Never while a call may still take effect, one of ours or of a former holder.
         if (wait := max(self._unsure_until, self.begins) - self._clock()) > 0:
@@ -624,7 +624,7 @@ class Hold:
 
 
 def status_of(answer: str) -> str:
-    """SUCCESS or FAILED of an answer's body, `SUPERSEDED` of none."""
+    """SUCCESS or FAILED, from an answer's body; `SUPERSEDED` if there is no answer."""
     return SUPERSEDED if not answer else "SUCCESS" if '"SUCCESS"' in answer[:40] else "FAILED"
 
 
@@ -653,7 +653,7 @@ def _add_trace(resource: Resource, declared: Declaration) -> None:
 
 def _leave_trace(resource: Resource, replaced: Request | None, table: str, name: TableName | None) -> None:
     """The trace of a request that a later one supersedes before it had an answer; `table` and `name` are the later
-    one's. Of another table it is not known whether it has written: it counts as if it had."""
+    one's. If the replaced request was about another table, it counts as if it had written."""
     if replaced is None or replaced.answer or replaced.type == "Delete":
         return
     if replaced.table == table and (name is None or name.last != replaced.id):
@@ -674,7 +674,7 @@ def _is_condition_lost(error: Exception) -> bool:
     return aws_code(error) == "ConditionalCheckFailedException" or bool(lost)
 
 
-def _passes(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     code = aws_code(error)
     if code == "TransactionCanceledException":  # for a reason that is no condition: throttled, or a fault of DynamoDB
         return "ValidationError" not in str(error)

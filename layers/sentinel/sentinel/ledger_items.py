@@ -1,7 +1,7 @@
 """What the ledger stores: an item for each resource and one for each table name, and their form in DynamoDB.
 
-Each item has an `etag`, new with every write and never a counter, so that an item that was restored from a backup never
-fits a worker that is still running. Declarations are stored packed (JSON, compressed). Moments are seconds since the
+Each item has an `etag`. It is random and new with every write, not a counter, so an item restored from a backup never
+matches what a running worker has read. Declarations are stored packed (JSON, compressed). Moments are seconds since the
 epoch.
 """
 
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct, field
 
 RequestType = Literal["Create", "Update", "Delete"]
-# Of an answer whose request was superseded before it had one.
+# Instead of an answer's status, where the request was superseded before it was answered.
 SUPERSEDED = "-"
 MAX_UNPACKED = 4_000_000  # bytes; CloudFormation's own limit for a template is 1 MB
 

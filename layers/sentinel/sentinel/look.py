@@ -1,6 +1,6 @@
 """Looks at a table: DescribeTable, and the reads that each feature asks for.
 
-What a step did not touch is not read again right after it, since reads are limited too (DescribeTimeToLive: four at
+After a step, only what it may have changed is read again, since reads are limited too (DescribeTimeToLive: four at
 once, then one in two seconds).
 """
 
@@ -36,7 +36,7 @@ class Look:
         self._known: dict[str, tuple[str, Any]] = {}  # feature and answer, by read
 
     def forget(self, feature: str = "") -> None:
-        """Reads anew what shows `feature` (empty: every feature) when it looks next."""
+        """The next look reads `feature` (empty: every feature) again."""
         self._known = {key: known for key, known in self._known.items() if feature and known[0] != feature}
 
     def describe(self, name: str) -> dict[str, Any] | None:
@@ -50,7 +50,7 @@ class Look:
         return described
 
     def with_tags(self, table: Table) -> Table:
-        """The table with its tags, which is all that a removal asks."""
+        """The table with its tags, which is all that a removal needs."""
         [read] = read_tags(table.arn).values()
         answer = self._ask(read, "tags", table.name)
         return structs.replace(table, seen={"tags": answer if answer is NOT_SHOWN else tags_in(answer)})

@@ -29,28 +29,28 @@ def mark_of(stack_id: str, logical_id: str) -> str:
 
 
 def describe_mark(mark: str) -> str:
-    """`name/uuid/LogicalId` as people say it."""
+    """`name/uuid/LogicalId` in words."""
     stack, _, logical_id = mark.rpartition("/")
     return f"stack {stack.split('/')[0]}, resource {logical_id}" if stack else f"resource {mark}"
 
 
-# What a table takes by default; a service quota. Those that begin with `aws:` do not count.
+# The service's default quota for a table. Tags that begin with `aws:` do not count.
 MAX_TAGS = 50
 
 
 def warnings_of_tags(table: Table, stack: str, added: set[str]) -> list[str]:
-    """What the tags of a table say that a plan should: another CloudFormation stack made it (`stack` is the name of the
-    one that deploys), or there is no room for the keys that are `added`."""
+    """What a plan has to warn of because of a table's tags: another CloudFormation stack made the table (`stack` is the
+    name of the one that deploys), or there is no room for the keys that are `added`."""
     tags, warnings = tags_of(table), []
     other = tags.get("aws:cloudformation:stack-name", "")
     if other and other != stack:
         warnings.append(
-            f"that stack {other} has given the table up: its tags say that it made the table, and deleting that stack"
-            " may delete the table"
+            f"stack {other} is assumed to have released the table: the table's tags say that it made the table, and"
+            " deleting that stack may delete the table"
         )
     counted = {key for key in tags if not key.startswith("aws:")} | added
     if len(counted) > MAX_TAGS and added - tags.keys():
-        warnings.append(f"that the account's quota allows {len(counted)} tags on a table; by default it is {MAX_TAGS}")
+        warnings.append(f"the account's quota must allow {len(counted)} tags on a table; the default is {MAX_TAGS}")
     return warnings
 
 
@@ -66,9 +66,10 @@ def label_of(table: Table) -> str:
 
 
 class Identity(Struct, frozen=True):
-    """Whose the table is that a look found.
+    """Who owns the table that a look found.
 
-    `known`: it is this resource's by the ledger, or by the witness of a lost answer. `created`: this resource made it.
+    `known`: it is this resource's by the ledger, or by its label where CreateTable's answer was lost. `created`: this
+    resource made it.
     `built`: the indexes that this resource made. `unsure`: its label may not show yet.
     """
 
@@ -81,10 +82,10 @@ class Identity(Struct, frozen=True):
 def identify(
     table: Table, name: TableName | None, label: str, *, knows_resource: bool = True, may_show_late: bool = False
 ) -> Identity:
-    """Holds a table against what the ledger knows of its name (None: nothing).
+    """Compares a table with what the ledger knows of its name (None: nothing).
 
-    The table's id decides: one that was deleted and made anew by hand, or restored under its name, is another table.
-    Where the answer to CreateTable was lost the id is not known, and the label that was given with it is the witness.
+    The table's id decides: a table that was deleted and created again by hand, or restored under the same name, is
+    another table. If CreateTable's answer was lost, the id is not known, and the label that the call has set decides.
     `knows_resource` is false for a resource that comes from the version without a ledger.
     """
     if name and name.table_id and name.table_id == table.id:

@@ -1,4 +1,4 @@
-"""From what a table should be and what it is to the steps between them, in order. Pure, and the same for every feature.
+"""Plans the steps that turn a table into what it should be, in order. Pure, and the same for every feature.
 
 declared → made so; not declared now, but earlier → back to the service's default (an index: removed, if this project
 built it); never declared → left alone, and reported.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Plan(Struct, frozen=True):
     """Steps in order. `conflicts`: nothing is written while there is one. `left_out`: what cannot be made as declared,
     and does not fail the request. `unmanaged`: what is left alone. `failed`: what was set as declared and does not
-    work, so that only people can mend it. `unfinished`: what must end before the table is as declared, in words, where
+    work, so that people have to repair it. `unfinished`: what must end before the table is as declared, in words, where
     `Table.busy` does not show it."""
 
     steps: tuple[Step, ...]
@@ -37,9 +37,9 @@ class Plan(Struct, frozen=True):
 def make_plan(goal: Goal, table: Table | None) -> Plan:
     """The steps from `table` (None: not there) to `goal`.
 
-    Without a table: CreateTable, then what a look at the new table would show. A conflict refuses a deploy only where
-    this very deploy declares what cannot be. After somebody else's change, and on a way back, what is in conflict is
-    left out and the rest is done.
+    Without a table: CreateTable, then the steps that the new table still needs. A conflict refuses a deploy only if
+    this very deploy declares what is impossible. After somebody else's change, and on a rollback, what is in conflict
+    is left out and the rest is done.
     """
     if table is None:
         create = _create(goal)
@@ -56,7 +56,7 @@ def make_plan(goal: Goal, table: Table | None) -> Plan:
         want, found = feature.want(goal), table.seen.get(feature.name)
         changed = feature.changed(goal)
         if isinstance(found, Hidden):
-            # What this endpoint does not show was never set by it; what the service hides for now may have been.
+            # What this endpoint cannot show was never set there. What the service hides for now may have been set.
             if (want if found is Hidden.KEY_LOST else feature.declared(goal.schema)) is not None:
                 conflicts.append(Conflict(_not_seen(feature, found, goal, table), changed))
             continue
@@ -68,7 +68,7 @@ def make_plan(goal: Goal, table: Table | None) -> Plan:
         failed += feature.warnings(want, found, goal, table)
         unfinished = unfinished or feature.unfinished(want, found)
     stopped = any(conflict.stops for conflict in conflicts)
-    # What stops all stops also what this deploy itself changes.
+    # A conflict that stops everything also stops what this deploy itself changes.
     own = any(not step.drift for step in steps)
     refused = [c.text for c in conflicts if not goal.way_back and (c.changed or (c.stops and own))]
     return Plan(
@@ -82,10 +82,10 @@ def make_plan(goal: Goal, table: Table | None) -> Plan:
 
 
 def may_be_stale(goal: Goal, table: Table) -> bool:
-    """Whether the look may be one from before the latest request of this resource, which ended a moment ago.
+    """Whether the look may still show the table as it was before this resource's latest request, a moment ago.
 
-    Tags and policies are eventually consistent. Where that request declared others and nothing is to be changed all
-    the same, an old look may have shown what was there before it.
+    Tags and policies are eventually consistent. If that request declared others, and yet there is nothing to change
+    now, the look may show what was there before it.
     """
     if table.status in STUCK:
         return False

@@ -1,4 +1,4 @@
-"""What a deploy would do to a table, by what the ledger knows of its resource."""
+"""Plans a deploy of a table with what the ledger knows of its resource."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Planner:
         logical_id: str = "",
         unknown: Sequence[Place] = (),
     ) -> ProvisionPlan:
-        """The plan of a Create or Update of the resource `logical_id` in `stack_id` (empty: of nobody's).
+        """The plan of a Create or Update of the resource `logical_id` in `stack_id` (empty: no owner).
 
         What was last applied is its former declaration; `old_properties` stand in where the ledger does not know the
         resource. `unknown` are properties whose values only the deploy gives: they count as unchanged. Raises
@@ -60,7 +60,7 @@ class Planner:
         former = [unpack(trace.properties) for trace in known.traces if trace.table == table] if known else []
         assumes: list[str] = []
         if applied and applied.table != table:
-            assumes.append(f"a replacement: {applied.table} then gets its Delete")
+            assumes.append(f"a replacement: CloudFormation then sends a Delete for {applied.table}")
         if not former and old_properties is not None:
             former, assumed = _old_properties(declarer, old_properties, table)
             assumes += assumed
@@ -84,7 +84,7 @@ class Planner:
         return self._provisioner.plan_for(goal, tuple(assumes), name=name, knows_resource=known is not None)
 
     def removal(self, table_name: str, *, stack_id: str, logical_id: str, delete: bool) -> ProvisionPlan:
-        """The plan of CloudFormation's Delete of that resource and its table; `delete`: its RemovalPolicy says so.
+        """The plan of CloudFormation's Delete of that resource and its table; `delete`: its RemovalPolicy is Delete.
 
         Raises AWS's refusals and `LedgerFailed`.
         """
@@ -152,11 +152,11 @@ def _index_without(index: Any, name: str, part: str) -> Any:
 
 
 def _old_properties(declarer: Declarer, properties: Mapping[str, Any], table: str) -> tuple[list[Any], list[str]]:
-    """Former properties that a caller gives, as far as they count, and what is to be said of them."""
+    """The former properties that a caller gives, where they apply, and what the plan says about them."""
     try:
         before = declarer.read(properties).schema.table_name
-    except InvalidSchema as error:  # as a deploy takes them, whose rollback may come with any
+    except InvalidSchema as error:  # a deploy ignores them too, since a rollback may send any
         return [], [f"old_properties are invalid and were ignored: {error.suggestion}"]
     if before != table:
-        return [], [f"a replacement: {before} then gets its Delete"]
+        return [], [f"a replacement: CloudFormation then sends a Delete for {before}"]
     return [properties], []

@@ -1,6 +1,6 @@
-"""The properties of `Custom::DynamoDBTable`, read.
+"""Reads the properties of `Custom::DynamoDBTable`.
 
-They are those of `AWS::DynamoDB::Table`, same names, same shapes, and the contract's own (Schema, Existing,
+They are those of `AWS::DynamoDB::Table`, with the same names and shapes, and this resource's own (Schema, Existing,
 RemovalPolicy, WaitForIndexes, TimeoutSeconds). Nothing is silently ignored: an unknown or unsupported property is an
 error that names it.
 """
@@ -83,7 +83,7 @@ class Properties(TableSettings, frozen=True, kw_only=True, rename="pascal", forb
 
 
 def _without_none(kind: Any) -> Any:
-    """A type without the None of "not declared", which is no value that a template could give."""
+    """A type without None, which means "not declared": a template cannot give it."""
     kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
     return Union[*(each for each in kinds if each is not NoneType)] if NoneType in kinds else kind
 
@@ -92,12 +92,12 @@ _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Properties)}
 _FIELD_TYPES = {name: _without_none(f.type) for name, f in _FIELDS.items()}
 SUPPORTED_PROPERTIES = frozenset(_FIELDS)
 # Known to AWS::DynamoDB::Table and refused by name: an import fills a new table once and has no state
-# to converge to; a vector index has no public documentation to hold us to.
+# to converge to; vector indexes have no public documentation.
 REFUSED_PROPERTIES = frozenset({"ImportSourceSpecification", "VectorIndexes"})
 
 
 class Declaration(Struct, frozen=True):
-    """A resource's properties, read: the table, and how the resource treats it.
+    """A resource's properties as read: the table, and how the resource treats it.
 
     `named` is false where neither TableName nor Schema gave a name and one was generated.
     `timeout` is in seconds and already below ServiceTimeout.
@@ -182,7 +182,7 @@ def _kind(value: object) -> str:
 
 
 def _decode(properties: dict[str, Any]) -> tuple[Properties, list[str]]:
-    """Each property by itself, since msgspec stops at the first fault and the contract wants one for each."""
+    """Decodes each property by itself: msgspec stops at the first fault, and each property reports its own."""
     values: dict[str, Any] = {}
     faults: list[str] = []
     for name, value in properties.items():
@@ -213,7 +213,7 @@ def _convert(name: str, value: Any, kind: Any) -> tuple[Any, list[str]]:
     except RecursionError:
         return None, [f"{name}: nested too deeply"]
     except UnicodeError:
-        return None, [f"{name}: holds text that is no Unicode, half of a surrogate pair"]
+        return None, [f"{name}: holds text that is not Unicode: half of a surrogate pair"]
 
 
 def type_faults(schema: TableSchema) -> Iterator[str]:
@@ -227,7 +227,7 @@ def type_faults(schema: TableSchema) -> Iterator[str]:
 
 
 def _written(value: Any) -> Any:
-    """A value as it would be declared: without what is not."""
+    """A value as a template would declare it, without what is not declared."""
     if isinstance(value, Struct):
         inner = {f.encode_name: getattr(value, f.name) for f in msgspec.structs.fields(value)}
         return {name: _written(each) for name, each in inner.items() if each is not None}
@@ -262,7 +262,7 @@ def _expected(text: str, kind: Any, path: str, value: Any) -> str:
         value = value[int(step)] if isinstance(value, list | tuple) else value[step]
     if not described:
         return _readable(text)
-    # A name may be repeated; a key or an ARN may come from a NoEcho parameter.
+    # A message may repeat a name, but not a key or an ARN, which may come from a NoEcho parameter.
     return f"not {described}" if path.endswith(("KeyId", "Arn")) else f"{str(value)!r} is not {described}"
 
 
@@ -438,5 +438,5 @@ class _Builder:
 
 
 def _capacity(capacity: Capacity | None) -> Capacity | None:
-    # Zero is how DynamoDB shows "on demand", and how exported templates write it: nothing is declared by it.
+    # Zero is how DynamoDB shows "on demand", and how exported templates write it: it declares nothing.
     return None if capacity == NO_CAPACITY else capacity

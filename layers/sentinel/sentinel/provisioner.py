@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from sentinel.ledger_items import TableName
     from sentinel.run import Outcome
 
-# Five minutes in all, unless said otherwise (the contract).
-# Seconds for which a plan waits for a throttled read; the planner's function has 30 s.
+# How many seconds a plan waits for a throttled read.
 PLAN_PATIENCE = 15.0
+# How many seconds `create` waits in all, unless it is given another number.
 CREATE_SECONDS = 300.0
 
 
@@ -87,20 +87,20 @@ class TableProvisioner(TableApi):
     def plan_for(
         self, goal: Goal, assumes: tuple[str, ...] = (), *, name: TableName | None = None, knows_resource: bool = True
     ) -> ProvisionPlan:
-        """`plan` for a goal; `name` is what the ledger knows of the table, `assumes` is passed on to the reader."""
+        """`plan` for a goal; `name` is what the ledger knows of the table, `assumes` goes into the answer."""
         schema = goal.schema
         table = Look(self, patience=PLAN_PATIENCE).at(goal)
         if table and table.status == "DELETING":
-            assumes += (f"{schema.table_name} is being deleted; it is waited for and made anew",)
+            assumes += (f"{schema.table_name} is being deleted; the deploy waits for that, then makes it anew",)
             table = None
         if table and goal.label:
             found = identify(table, name, goal.label, knows_resource=knows_resource)
             goal = structs.replace(goal, known=found.known, built=found.built, adopts=not found.known)
         plan = make_plan(goal, table)
         if table and not goal.label and label_of(table):
-            assumes += (f"that the deploy is that of {describe_mark(label_of(table))}, which manages the table",)
+            assumes += (f"the deploy is assumed to be by {describe_mark(label_of(table))}, which manages the table",)
         if table and table.busy:
-            assumes += (f"{table.busy}; that is waited for first",)
+            assumes += (f"{table.busy}; the deploy waits for that first",)
         if table:
             added = {tag.key for tag in schema.tags} | ({MANAGED_BY} if goal.label else set())
             stack = goal.label.partition("/")[0]

@@ -1,7 +1,7 @@
 """Reading the records of one kind by their indexes: pages of a list, the newest, how many since.
 
-Each list takes one Query a page. Indexes are read eventually consistently, as DynamoDB has them: a write may show
-there a moment later.
+Each list takes one Query a page. DynamoDB's indexes are eventually consistent: a write may show there a moment
+later.
 """
 
 import re
@@ -22,7 +22,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 # Lambda's answers end at 6 MB; this is what the records of one answer may take of it.
 MAX_ANSWER_BYTES = 5_000_000
 
-# A text with an offset may be so far from the text of the same moment in UTC.
+# Nanoseconds, at most, between a text with an offset and the text of the same moment in UTC.
 WIDEST_OFFSET = times.DAY * times.SECOND
 
 
@@ -69,7 +69,7 @@ class ListedStore[R: Record, P](RecordStore[R]):
         """
         index = self._index(by)
         if type(limit) is not int or not 1 <= limit <= MAX_LIMIT:
-            raise InvalidEvent(f"limit: {short(limit)} is not 1 to {MAX_LIMIT}.", "Page on with the cursor.")
+            raise InvalidEvent(f"limit: {short(limit)} is not 1 to {MAX_LIMIT}.", "Use the cursor to read more.")
         start, end = _moment("from", since), _moment("to", until)
         if start is not None and end is not None and start > end:
             raise InvalidEvent(f"from: {since} is after to: {until}.", "Exchange them.")
@@ -115,7 +115,7 @@ class ListedStore[R: Record, P](RecordStore[R]):
     def _parts(self, by: str, value: str) -> list[tuple[str, str]]:
         """The queries behind a list, one after the other: the key's value, and a filter."""
         if by == "status" and value == self.open:
-            # Said this way round, it does not hide an item whose ttl is missing: that one is reported.
+            # Written as NOT <=, it does not hide an item whose ttl is missing: such an item is reported.
             return [(value, "NOT #ttl <= :now")]
         if by == "status" and value == "expired":
             return [(value, ""), (self.open, "#ttl <= :now")]
@@ -134,7 +134,7 @@ class ListedStore[R: Record, P](RecordStore[R]):
         return self._read(items[0], self._clock()) if items else None
 
     def _newest_open(self, by: str, value: str, where: str = "", **values: str) -> R | None:
-        """The newest of the records that are open now and hold `where`; reads page by page until it is found."""
+        """The newest record that is open now and meets `where`; reads page by page until it is found."""
         index = self._index(by)
         now = self._clock()
         is_open = "#status = :open"
@@ -155,7 +155,7 @@ class ListedStore[R: Record, P](RecordStore[R]):
         return max(found, key=created, default=None)
 
     def _all(self, by: str, value: str, where: str, values: Item) -> Iterator[R]:
-        """All records that hold `where`, page by page to the end."""
+        """All records that meet `where`, page by page to the end."""
         now = self._clock()
         for page in self._pages(self._index(by), value, where=where, values=values):
             yield from (self._read(item, now) for item in page)
@@ -237,7 +237,7 @@ def _moment(name: str, text: str | None) -> int | None:
     try:
         return None if text is None else times.parse(text)
     except ValueError as error:
-        raise InvalidEvent(f"{name}: {error}.", "Give it as RFC 3339 has it.") from None
+        raise InvalidEvent(f"{name}: {error}.", "Give a time as in RFC 3339, such as 2026-11-21T02:08:00Z.") from None
 
 
 def _lower(start: int | None) -> str:
@@ -261,10 +261,10 @@ def _at_or_after(text: str, start: int) -> bool:
     try:
         return times.parse(text) >= start
     except ValueError:
-        return True  # better one too many than one overlooked
+        return True  # rather count one too many than miss one
 
 
 def _json_size(entry: Struct) -> int:
-    """What an entry takes of an answer at most: Lambda's runtime may write each character as \\uXXXX."""
+    """The most bytes that an entry takes of an answer: Lambda's runtime may write each character as \\uXXXX."""
     encoded = msgspec.json.encode(entry)
     return len(encoded) if encoded.isascii() else 3 * len(encoded)

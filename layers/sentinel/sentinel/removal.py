@@ -39,7 +39,7 @@ class Removal:
         wait = Wait(self._api, deadline, began=self._hold.request.began)
         logged = ""
         if (before := self._hold.begins - self._api.clock()) > 0:
-            self._api.sleep(before)  # a call of the former holder may still take effect
+            self._api.sleep(before)  # until then, a call of the former holder may still take effect
         while True:
             try:
                 table = self._see()
@@ -70,9 +70,9 @@ class Removal:
         return self._look.with_tags(table)
 
     def _next(self, table: Table, *, delete: bool) -> str:
-        """Takes the next step; what is waited for, in words, empty where the table stays."""
+        """Takes the next step; returns what it waits for, in words; empty where the table stays."""
         if table.status in ("CREATING", "DELETING"):
-            # Whose a table is shows once it is ACTIVE; one that goes is waited for, or the next Create met it.
+            # The owner shows once the table is ACTIVE. A deletion is waited for: the next Create would see the table.
             return f"the table is {table.status}"
         self._active_since = self._active_since or self._api.clock()
         found = identify(
@@ -90,8 +90,8 @@ class Removal:
         if table.deletion_protection:
             raise OperationRefused(
                 f"{table.name} is protected against deletion.",
-                "Deploy once with DeletionProtectionEnabled: false, then remove the resource; or say RemovalPolicy:"
-                " Retain and the table stays.",
+                "Deploy once with DeletionProtectionEnabled: false, then remove the resource; or declare"
+                " RemovalPolicy: Retain, and the table stays.",
                 table=table.name,
             )
         for index in table.indexes.values():

@@ -1,8 +1,8 @@
 """Approval requests: who asks for which profile, and who approved or denied it.
 
 pending → approved, denied, cancelled or expired; those are final. Approver and requester are never the same,
-by the condition of the write itself. Both are names that the caller gives: what they are worth is for whoever
-lets callers in.
+by the condition of the write itself. Both are names that the caller gives: IAM decides who may call, and so how far
+these names can be trusted.
 """
 
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ COMMENT = text(1, 500)
 class Request(Record, kw_only=True):
     """A request. Texts in characters, the duration in seconds, moments as they are stored.
 
-    `access_until` is when the access that an approval gave ends; empty before. An approval by another writer says none:
-    then it is `created_at` plus the duration, and not after `expires_at`.
+    `access_until` is when the approved access ends; empty before an approval. If another writer approved the request
+    and stored none, it is the earlier of `created_at` plus the duration and `expires_at`.
     """
 
     requester: Name
@@ -76,9 +76,9 @@ class RequestStore(ListedStore[Request, RequestPage]):
     not_found, exists, expired = RequestNotFound, RequestExists, RequestExpired
 
     def create(self, request: Request, *, expires_in_seconds: float = LIFETIME_SECONDS) -> Request:
-        """Stores a new request, which expires so long after its creation unless it says `expires_at` itself.
+        """Stores a new request. It expires `expires_in_seconds` after its creation, unless it has an `expires_at`.
 
-        The same content under the same id gives the stored request; another one raises `RequestExists`.
+        The same content under the same id returns the stored request; other content raises `RequestExists`.
         """
         return self._create("create", request, request.requester, ("expires_in_seconds", expires_in_seconds))
 
@@ -91,7 +91,7 @@ class RequestStore(ListedStore[Request, RequestPage]):
         justification: str | None = None,
         duration_seconds: float | None = None,
     ) -> Request:
-        """Changes what is given of a pending request; `updated_at` is the text that was last read.
+        """Changes the given fields of a pending request; `updated_at` is the text that was last read.
 
         Raises `NotRequester`, `ConcurrentModification`, `InvalidStateTransition`, `RequestExpired`, `RequestNotFound`.
         """
@@ -102,8 +102,8 @@ class RequestStore(ListedStore[Request, RequestPage]):
         return self._update(id, updated_at, changes, {"requester": requester}, actor=requester)
 
     def approve(self, id: str, approver: str, updated_at: str, comment: str = "") -> Request:
-        """pending → approved, in the version that the approver read. The same approval by the same person again gives
-        the stored request.
+        """pending → approved, in the version that the approver read. The same approval again, by the same person,
+        returns the stored request.
 
         Raises `SelfApproval`, `RequestExpired`, `InvalidStateTransition` (with who decided), `ConcurrentModification`
         (it is another version now), `RequestNotFound`.
@@ -153,7 +153,7 @@ class RequestStore(ListedStore[Request, RequestPage]):
         self._check({"requester": requester, "profile": profile})
         now = int(self._clock() * 1_000_000) * 1_000
         values: Item = {":profile": {"S": profile}, ":approved": {"S": "approved"}, ":moment": {"N": str(now)}}
-        # Said this way round, it does not hide what another writer has approved.
+        # Written as NOT <=, it does not hide what another writer has approved.
         where = "#profile = :profile AND #status = :approved AND NOT #access_until <= :moment"
         approved = self._all("requester", requester, where, values)
         running = [(times.parse(found.access_until), found) for found in approved]
@@ -211,7 +211,7 @@ class RequestStore(ListedStore[Request, RequestPage]):
     def _refuse_actor(self, stored: Request, actor: str) -> None:
         if stored.requester != actor:
             raise NotRequester(
-                f"The request {stored.id} is not one of {actor!r}.",
+                f"The request {stored.id} was not made by {actor!r}.",
                 "Only its requester may change, cancel or delete it.",
                 id=stored.id,
             )

@@ -1,8 +1,8 @@
 """The loop that makes a table as declared: looks, plans, takes the first step that is possible now, looks again.
 
 What the table is, is the state. So a repeated event, a second invocation, a process that died half-way and a deploy
-the day after all go on from where the table stands, and a finished table costs only the looks. What a run remembers
-besides is what the looks may not show yet, in small objects: `Sent`, `Doubt`, `Wait`, `Progress`.
+the day after all go on from where the table stands, and a finished table costs only the looks. A run also remembers
+what the looks may not show yet, in small objects: `Sent`, `Doubt`, `Wait`, `Progress`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ TAGS_SHOWN_AFTER = 15.0
 # A call that fails for the moment is tried again by the next rounds, this many times in a row: for a minute.
 MAX_FAILURES = 7
 GONE = "the table does not show any more"
-# A wait is logged when it begins, then once in so many seconds.
+# A wait is logged when it begins, then at this interval.
 PROGRESS_SECONDS = 60.0
-# A call that is accepted so often, and shows no effect, is given up.
+# A run gives up after a call was accepted this many times without a visible effect.
 MAX_REPEATS = 3
 
 
@@ -69,7 +69,7 @@ class Outcome(Struct, frozen=True):
 
 
 class Sent:
-    """The calls of this run that were accepted, and may not show yet; and those that are not to be sent any more."""
+    """The accepted calls of this run, which may not show yet, and the calls that must not be sent again."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -80,7 +80,7 @@ class Sent:
         self.any = False
 
     def accept(self, step: Step, *, settled: bool = False) -> None:
-        """The service took the call; with `settled` no look is asked to confirm it."""
+        """The service accepted the call; with `settled`, no look has to confirm it."""
         self._accepted.setdefault(_key(step), []).append(self._clock())
         if settled or step.shows_late:
             self._settled.add(_key(step))
@@ -97,13 +97,13 @@ class Sent:
         return [step for step in steps if _key(step) not in over]
 
     def possible(self, left: list[Step], table: Table | None) -> Step | None:
-        """The first step that is left, if the service takes it now; else the first that may overtake it."""
+        """The first step that is left, if the service accepts it now; otherwise the first that may overtake it."""
         for number, step in enumerate(left):
             if step.waits_for(table) or (number and not step.overtakes):
                 continue
             times = self._accepted.get(_key(step), [])
             if times and step.failed:
-                raise OperationRefused(step.failed, "Mend the cause, then deploy again.")
+                raise OperationRefused(step.failed, "Fix the cause, then deploy again.")
             if times and self._clock() - times[-1] < SHOWN_AFTER:
                 continue
             if len(times) >= MAX_REPEATS:
@@ -116,7 +116,7 @@ class Sent:
 
 
 class Doubt:
-    """Looks are eventually consistent: why one may not be the truth yet. The only place that knows of it."""
+    """Why a look may not show the truth yet: reads are eventually consistent. Only this class deals with that."""
 
     def __init__(
         self, clock: Callable[[], float], *, was_there: bool, changed_at: float, waiting: tuple[str, float]
@@ -179,8 +179,8 @@ class Doubt:
         return ""
 
     def _gone(self, name: str, table: Table | None) -> str:
-        """A look that misses a table is no proof; a minute of them is. It is not made anew by the same request: its
-        items would be gone, and nobody would know."""
+        """One look that misses a table proves nothing; a minute of such looks does. The same request does not create
+        the table again: its items would be gone, and nobody would notice."""
         self._gone_since = self._gone_since or self._clock()
         if table is None and self._clock() - self._gone_since < SHOWN_AFTER:
             return GONE
@@ -205,14 +205,14 @@ class Wait:
         self._failures = 0
 
     def reset_failures(self) -> None:
-        """A round went well: faults are counted anew."""
+        """A round succeeded: failures are counted from zero again."""
         self._failures = 0
 
     def restart(self) -> None:
         self._delay = FIRST_WAIT
 
     def is_transient(self, error: SentinelError) -> bool:
-        """Whether an error is one that the next round may not see any more."""
+        """Whether the next round may succeed after this error."""
         verdict = classify(error.__cause__)[0] if error.__cause__ else Verdict.FATAL
         if verdict is Verdict.WAIT or verdict is Verdict.DONE:
             return True
@@ -302,7 +302,7 @@ class Run:
         """
         wait = Wait(self._api, deadline, began=self._hold.request.began if self._hold else self._api.clock())
         if self._hold and (before := self._hold.begins - self._api.clock()) > 0:
-            self._api.sleep(before)  # a call of the former holder may still take effect
+            self._api.sleep(before)  # until then, a call of the former holder may still take effect
         while True:
             table: Table | None = None
             step: Step | None = None
@@ -351,7 +351,7 @@ class Run:
         return self._doubt.corrected(table)
 
     def _resolved(self, table: Table) -> tuple[Goal, str]:
-        """The goal with what the ledger knows of this very table; or why that cannot be said yet, in words."""
+        """The goal with what the ledger knows of this very table; or why that is not known yet, in words."""
         goal, hold = self._goal, self._hold
         if hold is None:
             return goal, ""
@@ -364,7 +364,7 @@ class Run:
         )
         if found.unsure:
             return goal, "the label of a table this young may not show yet"
-        # For the whole run: the label's write may be refused for a moment, and an old look may show the one that went.
+        # For the whole run: writing the label may be refused at first, and an old look may show a removed label.
         self._adopts = self._adopts or not found.known
         goal = structs.replace(goal, known=found.known, built=found.built, adopts=self._adopts)
         if stale := self._doubt.stale(goal, table):
@@ -373,7 +373,7 @@ class Run:
         return goal, ""
 
     def _plan(self, goal: Goal, table: Table | None) -> Plan:
-        # What this run has made itself was not there already, also where nothing can say so.
+        # A table that this run has made was not there before, even where there is no ledger to say so.
         goal = structs.replace(goal, existing="Adopt") if self._created and goal.existing == "Fail" else goal
         plan = make_plan(goal, table)
         if plan.conflicts:
@@ -436,20 +436,20 @@ class Run:
         self._doubt.wrote(step, self.arn)
 
     def _answered_otherwise(self, step: Step, error: SentinelError) -> bool:
-        """Whether a refusal is as good as an answer: it is so already, or is made so later."""
+        """Whether a refusal counts as success: the setting is already as wanted, or will be changed later."""
         verdict = classify(error.__cause__)[0] if error.__cause__ else Verdict.FATAL
         if step.creates and aws_code(error.__cause__ or error) == "ResourceInUseException":
             self._doubt.expect_table()  # somebody else is creating it
             return True
         if verdict is Verdict.DONE:
-            # A local engine may not show what it says is so already.
+            # A local engine may never show the setting that it calls unchanged.
             self._sent.accept(step, settled=self._api.own_endpoint)
             return True
         if verdict is Verdict.REFUSE and (step.may_be_put_off or step.after_answer):
             name = self._goal.schema.table_name
             self._sent.put_it_off(step)
             self._api.log(
-                f"{name}: DynamoDB refuses {step.target} for now; it is changed once DynamoDB takes it",
+                f"{name}: DynamoDB refuses {step.target} for now; it is changed once DynamoDB accepts it",
                 level="WARNING",
                 table=name,
                 operation=step.action,

@@ -1,9 +1,9 @@
 """What a table should be: a field for each feature, and the named schemas.
 
-`TableSchema` says it, `validate` holds it against DynamoDB's rules, and `create_table_input` turns it into
-CreateTable's parameters. A value of None, everywhere here, means "not declared": such a thing is never changed on a
-table that is there. Types are decoded from CloudFormation's properties and carry the bounds; what a feature's module
-adds holds between values. Both are those of the DynamoDB API reference and of the developer guide's quotas.
+`TableSchema` declares it, `validate` checks it against DynamoDB's rules, and `create_table_input` turns it into
+CreateTable's parameters. A value of None always means "not declared": such a setting is never changed on an existing
+table. Types are decoded from CloudFormation's properties and carry the bounds of single values; each feature's module
+adds the rules between values. Both come from the DynamoDB API reference and the developer guide's quotas.
 """
 
 import re
@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
-# In Python a line's end may stand before $.
+# In Python, $ also matches before a final line feed.
 Name = Annotated[
     str, Meta(pattern=rf"^{NAME.pattern}(?!\n)$", description="3 to 255 letters, digits, `_`, `-` and `.`")
 ]
@@ -189,7 +189,7 @@ def create_parameters(goal: Goal) -> dict[str, Any]:
 
 def refuse(faults: list[str], table: str) -> None:
     """Raises `InvalidSchema` where there are faults; all in one message, each of at most `MAX_FAULT` characters.
-    Of more than `MAX_FAULTS` the first are named, of each property one at least as far as that goes."""
+    With more than `MAX_FAULTS`, the message names the first ones, and one for each property as far as there is room."""
     if not faults:
         return
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -197,7 +197,7 @@ def refuse(faults: list[str], table: str) -> None:
         firsts = {fault_place(fault): fault for fault in reversed(faults)}
         named = list(dict.fromkeys([*firsts.values(), *faults]))[: MAX_FAULTS - 1]
         faults = [*named, f"and {len(faults) - len(named)} more"]
-    # From the middle: a fault begins with its place and ends with the rule, and what is long is the name between.
+    # Cut in the middle: a fault begins with its place and ends with the rule; a long name stands between them.
     half = MAX_FAULT // 2 - 1
     faults = [fault if len(fault) <= MAX_FAULT else f"{fault[:half]}…{fault[-half:]}" for fault in faults]
     raise InvalidSchema(
@@ -209,7 +209,7 @@ def refuse(faults: list[str], table: str) -> None:
 
 
 def fault_place(fault: str) -> str:
-    """The property at whose path a fault is."""
+    """The property that a fault is about."""
     return re.split(r"[.\[:]", fault, maxsplit=1)[0]
 
 

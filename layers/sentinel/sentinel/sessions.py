@@ -61,9 +61,9 @@ class SessionStore(ListedStore[Session, SessionPage]):
     not_found, exists, expired = SessionNotFound, SessionExists, SessionExpired
 
     def create(self, session: Session, *, expires_in_seconds: float = LIFETIME_SECONDS) -> Session:
-        """Starts a session, which expires so long after its start unless it says `expires_at` itself.
+        """Starts a session. It expires `expires_in_seconds` after its start, unless it has an `expires_at`.
 
-        The same content under the same id gives the stored session; another one raises `SessionExists`.
+        The same content under the same id returns the stored session; other content raises `SessionExists`.
         """
         return self._create("start", session, session.user, ("expires_in_seconds", expires_in_seconds))
 
@@ -78,7 +78,7 @@ class SessionStore(ListedStore[Session, SessionPage]):
         return self._count(id, "request_count", "last_access_at")
 
     def revoke(self, id: str, revoked_by: str, reason: str) -> Session:
-        """active → revoked. The same revocation by the same person again gives the stored session.
+        """active → revoked. The same revocation again, by the same person, returns the stored session.
 
         Raises `SessionExpired`, `InvalidStateTransition` (with who revoked it), `SessionNotFound`.
         """

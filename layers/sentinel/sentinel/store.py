@@ -1,12 +1,12 @@
 """Conditional writes on items: the one core that every record store stands on.
 
-Every write carries its condition and takes one request. A condition that failed brings the item back
-(ReturnValuesOnConditionCheckFailure=ALL_OLD), and it shows why: nothing there, somebody else's
+Every write carries its condition and takes one request. A failed condition returns the stored item
+(ReturnValuesOnConditionCheckFailure=ALL_OLD), which shows why it failed: nothing there, somebody else's
 write, the wrong status, time up. An SDK that sends a stored write again gets a failed condition as well;
 the `write_id` in the returned item shows that it was stored.
 
 `updated_at` is a record's version, compared as the very text that was read; each write makes a later one. A condition
-is as strict as the reader, and what took effect is answered as it is stored: no write is refused after its effect.
+is as strict as the reader, and the answer to a write is what is stored: no write is refused after it took effect.
 Attributes that this package does not know are never touched.
 """
 
@@ -50,7 +50,7 @@ Lifetime = Annotated[int, Meta(ge=1, le=365 * times.DAY)]
 
 
 class Write(NamedTuple):
-    """A write that took effect. `repeated`: this call or an equal one made it, and may not have reported it."""
+    """A write that took effect. `repeated`: it was made before, by this call or an equal one, and may be unreported."""
 
     action: str
     actor: str
@@ -60,7 +60,7 @@ class Write(NamedTuple):
 
 
 class ConditionFailed(Exception):
-    """`item` is what the condition was held against, None where there was none; `resent`: the SDK sent it twice."""
+    """`item` is the item that failed the condition, None where there was none; `resent`: the SDK sent it twice."""
 
     def __init__(self, item: Item | None, *, resent: bool) -> None:
         self.item = item
@@ -78,14 +78,14 @@ class RecordStore[R: Record]:
     DynamoDB says. After `ServiceUnavailable` a write may have been stored.
     """
 
-    # What a kind of record is: each store says it.
+    # What each kind of record defines in its own store.
     noun: str
     record: type[R]
-    open: str  # the status that a record begins with, and that alone can be left
-    content: tuple[str, ...]  # what the creator says; the same content twice is the same creation
+    open: str  # the status of a new record, and the only one that can change
+    content: tuple[str, ...]  # what the creator gives; the same content under the same id is the same creation
     changeable: tuple[str, ...]  # what `update` may change of it
     since_creation: tuple[str, ...] = ()  # further moments that begin as created_at
-    decided_by: str  # the field that names who ended it
+    decided_by: str  # the field with the name of who ended it
     not_found: type[RecordNotFound]
     exists: type[RecordExists]
     expired: type[RecordExpired]
@@ -151,9 +151,11 @@ class RecordStore[R: Record]:
     # ------------------------------------------------------------------ creation
 
     def _create(self, action: str, record: R, actor: str, lifetime: tuple[str, float]) -> R:
-        """Stores a new record; the same content under the same id is the stored record, another the exists-error.
+        """Stores a new record. The same content under the same id returns the stored record; other content raises
+        the kind's exists-error.
 
-        `lifetime` is the name and the value of what says in seconds how long it lasts, where `expires_at` does not.
+        `lifetime` is the name and the value of the field that gives the record's lifetime in seconds; it counts where
+        `expires_at` is empty.
         """
         now = self._clock()
         made = self._completed(record, now, lifetime)
@@ -176,7 +178,7 @@ class RecordStore[R: Record]:
         return made
 
     def _completed(self, record: R, now: float, lifetime: tuple[str, float]) -> R:
-        """A new record with its moments; those that it brings are kept, in the form in which they are stored."""
+        """A new record with all its moments. Those that are given are kept, in their stored form."""
         faults = self._bounds.faults(
             self._filled({name: getattr(record, name) for name in ("id", *self.content)}) | dict([lifetime])
         )
@@ -203,7 +205,7 @@ class RecordStore[R: Record]:
         return made
 
     def _filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values without those that may be empty and are."""
+        """The values, without empty ones that may be empty."""
         return {name: value for name, value in values.items() if value != "" or name in self._required}
 
     def _same(self, made: R, item: Item, now: float, *, by_lifetime: bool) -> R:
@@ -285,7 +287,7 @@ class RecordStore[R: Record]:
         """Ends an open record, in the version that was read if there is one; `changes` has at least its new status.
 
         The same transition was made before where the stored fields `same` are those of `changes` or `actor`.
-        `condition` is what must hold beside being open, with `values` for it; `refuse` raises where it does not.
+        `condition` must hold in addition to being open, with `values` for it; `refuse` raises where it does not.
         `keeps`: for how many seconds after `expires_at` the record stays; `sets`: more for the SET clause.
         """
 
@@ -320,9 +322,9 @@ class RecordStore[R: Record]:
         settled: Callable[[R], bool] = lambda _: False,
         refuse: Callable[[R], None] = lambda _: None,
     ) -> R:
-        """One UpdateItem under the condition; a further one only where the version alone was in the way.
+        """One UpdateItem under the condition; another one only where nothing but the version failed it.
 
-        `counts`: it is never the same when it is repeated, so it must not be where its own effect may be there.
+        `counts`: the write adds to a number, so it is not repeated where it may have taken effect already.
         """
         write_id = new_id()
         set_to = {name: value for name, value in changes.items() if value != ""}
@@ -377,7 +379,7 @@ class RecordStore[R: Record]:
                 self._refuse_status(stored)
             if version or (counts and resent):
                 self._refuse_version(stored)
-            # The version alone was in the way. Whoever wrote it went through, so this comes to an end.
+            # Only the version failed the condition. Each round means that another write succeeded, so this ends.
             known = stored.updated_at
             given[":version"] = {"S": known}
         record: R = self._form.as_stored(item, now)
@@ -440,12 +442,12 @@ class RecordStore[R: Record]:
         return answer
 
     def _translated(self, error: Exception, operation: str) -> Exception:
-        from sentinel.aws_errors import from_aws  # noqa: PLC0415 - tables of their own to load, for what seldom comes
+        from sentinel.aws_errors import from_aws  # noqa: PLC0415 - loads tables of its own, and is seldom needed
 
         return from_aws(error, operation.title().replace("_", ""), self.table_name)
 
     def _check(self, values: Mapping[str, Any], version: str | None = None) -> None:
-        """Refuses values of the record's fields that are out of their bounds, and a version that is no moment."""
+        """Refuses values of the record's fields that are out of their bounds, and a version that is not a moment."""
         faults = self._bounds.faults(values)
         if version is not None:
             try:
@@ -470,7 +472,7 @@ class RecordStore[R: Record]:
             id = item.get("id", {}).get("S", "")
             raise InvalidRequest(
                 f"What is stored under {short(id)} in {self.table_name} is not a readable {self.noun}: {error}.",
-                "Mend the item, or have the writer that stored it do so.",
+                "Repair the item, or have the writer that stored it repair it.",
                 id=id,
                 table=self.table_name,
             ) from None
@@ -507,7 +509,7 @@ class RecordStore[R: Record]:
             table=self.table_name,
             updated_at=stored.updated_at,
         )
-        lost.stored = stored  # not of the context: that may be logged
+        lost.stored = stored  # not in the context, which may be logged
         raise lost
 
 

@@ -1,4 +1,4 @@
-"""What this application allows a declaration to say, by its parameters; and the one table that no declaration names."""
+"""What the application's parameters allow a declaration to have, and the one table that no declaration may name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check_switches(properties: Any, table_name: str, switches: Switches) -> None
     """Raises `InvalidSchema` for a property that is switched off, and for the ledger's own name."""
     faults = []
     if switches.ledger and table_name == switches.ledger:
-        faults.append(f"TableName: {table_name} is the provisioner's own memory; give another name")
+        faults.append(f"TableName: {table_name} is the provisioner's own ledger; give another name")
     given = properties if isinstance(properties, dict) else {}
     stream = given.get("StreamSpecification")
     if not switches.resource_policies:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from sentinel.feature import Hidden
 
-# Statuses that no waiting ends (API reference: TableStatus).
+# Statuses that do not end by themselves (API reference: TableStatus).
 STUCK = {
     "ARCHIVING": "It is being archived because its KMS key was not available; restore it from the backup.",
     "ARCHIVED": "It was archived because its KMS key was not available; restore it from the backup and delete it.",
     "REPLICATION_NOT_AUTHORIZED": "Replication is not authorized: restore the permissions of its global table.",
 }
-# The service still takes most changes then.
+# In this status, the service still accepts most changes.
 KEY_LOST = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
 
 
@@ -59,7 +59,7 @@ class Table(Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """DynamoDB's TableId, or the CreationDateTime where an engine has none: a table made anew has another."""
+        """DynamoDB's TableId, or the CreationDateTime where an engine has none: a new table has another."""
         return str(self.described.get("TableId") or self.described.get("CreationDateTime") or "")
 
     @property
@@ -80,7 +80,7 @@ class Table(Struct, frozen=True):
 
     @property
     def inactive(self) -> str:
-        """What must end before a call is accepted that asks for nothing but an ACTIVE table."""
+        """What must end before a call that needs only an ACTIVE table is accepted, in words."""
         return "" if self.status in ("ACTIVE", KEY_LOST) else f"the table is {self.status}"
 
     @property
@@ -95,7 +95,7 @@ class Table(Struct, frozen=True):
 
     def _busy(self, indexes: Iterable[Index]) -> str:
         if self.status not in ("ACTIVE", KEY_LOST):
-            return "" if self.status in STUCK else self.inactive  # no waiting ends those
+            return "" if self.status in STUCK else self.inactive  # those do not end by themselves
         for index in indexes:
             if index.status != "ACTIVE":
                 phase = {True: ", backfilling", False: ", not yet backfilling", None: ""}[index.backfilling]

@@ -1,4 +1,4 @@
-"""The calls of the table API: one place that makes them, and that translates what goes wrong."""
+"""Makes the calls of the table API, and translates their errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Each call is sent once: a write that is repeated would have to be fenced anew, so a retry is a new look. The time-outs
+# Each call is sent once: a repeated write would need a new fence, so the loop looks again instead. The time-outs
 # keep one call below any deadline of ours. They also limit how long a call without an answer may still take effect.
 CLIENT_CONFIG = Config(
     connect_timeout=3,
@@ -30,9 +30,9 @@ CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 1},
     user_agent=clients.USER_AGENT,
 )
-# For who only looks: botocore's own retries carry short faults.
+# For callers that only read: botocore's own retries outlast short faults.
 READ_CONFIG = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 3}))
-# Parameters whose values a refusal does not repeat, from so many characters on: shorter ones are parts of any word.
+# Parameters whose values an error must not repeat, if they have this many characters: shorter ones occur in any word.
 FREE_TEXT = ("Tags", "Policy", "ResourcePolicy")
 SHORTEST_SECRET = 4
 
@@ -62,7 +62,7 @@ class TableApi:
         self.clock, self.sleep = clock, sleep
         self.log = log or _log
         host = urlsplit(self._client.meta.endpoint_url).hostname or ""
-        # Only an endpoint of one's own may lack an operation; at AWS that would be an error.
+        # Only an endpoint that is not AWS's may lack an operation; at AWS that would be an error.
         self.own_endpoint = not is_aws_host(host)
 
     def call(self, operation: str, table: str, **params: Any) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Owner(Struct):
 
 
 class Step(Struct):
-    """A call that was made or, with `failed` and `drift`, would have to be made, and what of the table it is about."""
+    """A call that was made or, with `failed` and `drift`, would be needed, and which part of the table it is about."""
 
     action: str
     target: str
@@ -68,7 +68,7 @@ def publish_change(
     steps: Iterable[_Step] = (),
     error: str = "",
 ) -> NotTaken | None:
-    """Sends one event to the bus, once; gives why it was not taken, and raises nothing of AWS's.
+    """Sends one event to the bus, once. Returns why it was not taken, if so; raises no errors of AWS's.
 
     arn: of the table, "" where it is not known. change_id: a text that is the same when the event is sent again, and
     in no other event. owner: the stack, by name or ARN, and the logical id. error: the code, with `failed`.

@@ -1,4 +1,4 @@
-"""Text and moment.
+"""Moments, and the texts that stand for them.
 
 A moment is an int: nanoseconds since the epoch, since other writers store nanoseconds and
 datetime holds microseconds. What is written has six fractional digits, the last never 0: the fixed
@@ -19,12 +19,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_IN_UTC = _EPOCH.replace(tzinfo=None)
 _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000 + 999
-# RFC 3339's date-time; datetime.fromisoformat alone would take much more than that.
+# RFC 3339's date-time; datetime.fromisoformat alone accepts many other forms.
 _TEXT = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:)(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:[0-5]\d)",
     re.ASCII,
 )
-# What stands between the digits of what `stamp` writes, which is everything that this project stores.
+# The separators in a text that `stamp` writes. This project stores no other form.
 _MARKS = itemgetter(4, 7, 10, 13, 16, 19, 26)
 _WRITTEN = tuple("--T::.Z")
 
@@ -60,7 +60,7 @@ def parse(text: str) -> int:
 
 
 def check(text: str) -> None:
-    """ValueError where `parse` raises it; in half the time for what is written here, since lists read many."""
+    """Raises ValueError where `parse` does. Takes half the time for texts of `stamp`, since lists check many."""
     if _written(text) is None:
         parse(text)
 
@@ -72,14 +72,14 @@ def stamp(moment: int) -> str:
 
 
 def exact(moment: int) -> str:
-    """The text of a moment to its last digit: six fractional digits, or nine; the last or first one of all beyond."""
+    """The text of a moment with six or nine fractional digits; the first or last possible one if it is out of range."""
     moment = min(max(moment, _FIRST), _LAST)
     text, rest = _text(moment // _MICROSECOND), moment % _MICROSECOND
     return f"{text[:-1]}{rest:03}Z" if rest else text
 
 
 def is_same_span(one: int, other: int) -> bool:
-    """Whether two spans can be the same one, measured between stamps: each is off by a microsecond at most."""
+    """Whether two spans may be equal. Both are measured between stamps, so each may be off by a microsecond."""
     return abs(one - other) < 2 * _MICROSECOND
 
 
@@ -95,7 +95,7 @@ def later(text: str, now: int) -> str:
 
 
 def second(moment: int) -> str:
-    """The whole second of a moment, without an end: as texts, it sorts before every UTC text of that second."""
+    """The text of a moment up to its second. It sorts before every UTC text of that second."""
     return _text(moment // _MICROSECOND)[:19]
 
 

@@ -1,7 +1,7 @@
-"""What a record's values may be: ids, names, texts; and what is wrong with one that may not.
+"""The rules for a record's values (ids, names and texts), and what is wrong with a value that breaks them.
 
 Two names that look the same must be the same, or one person could ask and approve as two. So a name or a text has no
-control, format or separator characters but blanks between others, no blank at either end, and Unicode's form NFC.
+control, format or separator characters except blanks, has no blank at either end, and is in Unicode's form NFC.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UNSEEN = (
     r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff\uffa0\ufff9-\ufffb"
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
 )
-# They change how the character before them looks, or do not: right in a text, a trap in a name.
+# Variation selectors may change how the character before them looks: useful in a text, misleading in a name.
 _VARIATIONS = r"\u180b-\u180d\u180f\ufe00-\ufe0f" + "\U000e0100-\U000e01ef"
 
 _ID = "^[0-9a-f]{16}$"
@@ -80,7 +80,7 @@ class Bounds:
             return f"{name}: the character at {error.start} is half of a surrogate pair"
         if not isinstance(value, str) or value.isascii():
             return ""
-        import unicodedata  # noqa: PLC0415 - a file of its own to load, for what seldom comes
+        import unicodedata  # noqa: PLC0415 - loads a file of its own, and is seldom needed
 
         if not unicodedata.is_normalized("NFC", value):
             return f"{name}: must be in Unicode's form NFC"
@@ -90,7 +90,7 @@ class Bounds:
 def fault(name: str, kind: Any, error: msgspec.ValidationError, value: object) -> str:
     """What is wrong with `value`, of the field `name` of type `kind`: msgspec's words, or plainer ones.
 
-    The value itself is not in it.
+    The message never contains the value.
     """
     said = str(error)
     if "matching regex" in said and isinstance(value, str):

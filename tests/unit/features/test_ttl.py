@@ -128,7 +128,7 @@ def test_a_rename_of_ttl_is_refused_before_any_write_naming_the_two_deploys(aws:
     assert written(aws.journal[began:]) == []
     assert (
         "TTL cannot move from 'old' to 'new' in one deploy, DynamoDB takes one TTL change an hour; deploy Enabled:"
-        " false, wait an hour, deploy the new attribute, or say WaitForIndexes: Detached and it is done in one"
+        " false, wait an hour, deploy the new attribute, or declare WaitForIndexes: Detached to do both in one deploy"
     ) in str(caught.value)
     # and the rollback of that update, which comes with the properties swapped, has nothing to do
     assert aws.run(declare(**ttl("old")), declare(**ttl("new"), **tags(a="1"))).status == "EXISTS"
@@ -154,5 +154,5 @@ def test_a_ttl_change_undone_within_the_hour_is_pending_in_log_and_plan(aws: Wor
     aws.run(declare(**ttl()), declare())
     undone = aws.run(declare(), declare(**ttl()))
     assert (undone.done, [step.summary for step in undone.put_off]) == (True, ["- ttl  ttl"])
-    assert "orders: DynamoDB refuses ttl for now; it is changed once DynamoDB takes it" in aws.lines
+    assert "orders: DynamoDB refuses ttl for now; it is changed once DynamoDB accepts it" in aws.lines
     assert aws.plan(declare(), declare(**ttl())).summary == "- ttl  ttl"

@@ -56,7 +56,7 @@ class TimeToLiveFeature(Feature[TimeToLive, TimeToLive]):
             yield Conflict(
                 f"TimeToLiveSpecification: TTL cannot move from {found.attribute!r} to {want.attribute!r} in one"
                 " deploy, DynamoDB takes one TTL change an hour; deploy Enabled: false, wait an hour, deploy the new"
-                " attribute, or say WaitForIndexes: Detached and it is done in one"
+                " attribute, or declare WaitForIndexes: Detached to do both in one deploy"
             )
 
     def left_alone(self, found: TimeToLive) -> str:
