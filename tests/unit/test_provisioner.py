@@ -219,7 +219,7 @@ def test_a_table_of_another_key_is_told_and_left_alone(aws: World) -> None:
     seen = len(aws.journal)
     result = aws.provisioner().create_as(goal(declare(key=("id",)), owner=None))
     assert result.status == "FAILED"
-    assert "has the key tenant (S), declared is id (S)" in str(result.error)
+    assert "has the key tenant (S), but id (S) is declared" in str(result.error)
     assert written(aws.journal[seen:]) == []
 
 

@@ -228,7 +228,7 @@ def test_a_plan_shows_whose_the_table_is(planner: Function, aws: Any) -> None:
     aws.create_table(**declare(), Tags=[{"Key": "sentinel:created-by", "Value": "shop/1/Orders"}])
     plan = planner({"action": "plan", "properties": declare(), "stack_id": OTHER_STACK, "logical_id": "Orders"})
     assert plan["conflicts"] == [
-        "orders is managed by stack shop, resource Orders; remove it there with RemovalPolicy Retain, or say"
+        "orders is managed by stack shop, resource Orders; remove it there with RemovalPolicy Retain, or declare"
         " Existing: TakeOver"
     ]
     assert not plan["up_to_date"]

@@ -62,23 +62,23 @@ class TestFaults(Faults):
 @pytest.mark.parametrize(
     ("before", "now", "told"),
     [
-        (declare(key=("a",)), declare(key=("b",)), "KeySchema: orders has the key a (S), declared is b (S)"),
-        (declare(), declare(types="id=N"), "KeySchema: orders has the key id (S), declared is id (N)"),
-        (declare(key=("a",)), declare(key=("a", "s")), "declared is a (S), s (S)"),
+        (declare(key=("a",)), declare(key=("b",)), "KeySchema: orders has the key a (S), but b (S) is declared"),
+        (declare(), declare(types="id=N"), "KeySchema: orders has the key id (S), but id (N) is declared"),
+        (declare(key=("a",)), declare(key=("a", "s")), "but a (S), s (S) is declared"),
         (
             declare(key=("a", "s")),
             declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s")),
-            "LocalSecondaryIndexes: orders has none, declared is by-b by b (S) ALL; they are fixed at creation",
+            "LocalSecondaryIndexes: orders has none, but by-b by b (S) ALL is declared; they are fixed at creation",
         ),
         (
             declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s")),
             declare(key=("a", "s")),
-            "LocalSecondaryIndexes: orders has by-b by b (S) ALL, declared is none; they are fixed at creation",
+            "LocalSecondaryIndexes: orders has by-b by b (S) ALL, but none is declared; they are fixed at creation",
         ),
         (
             declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s")),
             declare(LocalSecondaryIndexes=[index("by-b", "a", "b")], key=("a", "s"), types="b=N"),
-            "LocalSecondaryIndexes: orders has by-b by b (S) ALL, declared is by-b by b (N) ALL",
+            "LocalSecondaryIndexes: orders has by-b by b (S) ALL, but by-b by b (N) ALL is declared",
         ),
     ],
 )
@@ -90,6 +90,6 @@ def test_what_is_fixed_at_creation_is_refused_before_any_write_and_its_rollback_
     with pytest.raises(TableConflict) as caught:
         aws.run(now, before)
     assert told in str(caught.value)
-    assert "give another TableName, or none, and a new table is made" in str(caught.value)
+    assert "give another TableName, or none, to make a new table" in str(caught.value)
     assert aws.run(before, now).status == "EXISTS"
     assert written(aws.journal[began:]) == []

@@ -33,10 +33,10 @@ MANAGED_BY, CREATED_BY, INDEXES = "sentinel:managed-by", "sentinel:created-by", 
 WRITTEN = "+ label  stack shop, resource Orders"
 MOVED = "~ label  stack till, resource Orders → stack shop, resource Orders"
 REFUSED = (
-    "orders is managed by stack till, resource Orders; remove it there with RemovalPolicy Retain, or say Existing:"
+    "orders is managed by stack till, resource Orders; remove it there with RemovalPolicy Retain, or declare Existing:"
     " TakeOver"
 )
-THERE = "orders is there already and Existing is Fail; say Adopt, or give another TableName"
+THERE = "orders is there already and Existing is Fail; declare Adopt, or give another TableName"
 # The table's tags, what is known of the table and wanted → what happens to its label.
 LABELS: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
     "a table without a label": ({}, {}, WRITTEN),

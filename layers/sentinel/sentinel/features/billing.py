@@ -1,7 +1,7 @@
 """Billing mode, capacities and on-demand maxima of the table and of the indexes that stay.
 
 They go together: a switch to PROVISIONED needs all capacities in its own call, and on-demand maxima of the table go
-with nothing but the mode. A capacity that Application Auto Scaling has registered is set at a switch and never else.
+with nothing but the mode. A capacity that Application Auto Scaling has registered is set only when the mode changes.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class BillingFeature(Feature[Billing, FoundBilling]):
         if switched:
             capacity = capacity or declared.get("")
         elif capacity and is_now:
-            # Auto scaling moves what it has registered; the call needs both values all the same.
+            # Auto Scaling sets what it has registered by itself, but the call needs both values.
             capacity = Capacity(
                 is_now.read if (name, "read") in found.scaled else capacity.read,
                 is_now.write if (name, "write") in found.scaled else capacity.write,
@@ -190,7 +190,7 @@ class BillingFeature(Feature[Billing, FoundBilling]):
 
 
 def capacity_of_new(index: GlobalSecondaryIndex, goal: Goal, table: Table) -> Capacity | None:
-    """What an index needs that is built now, by the mode that the table has by then; None: nothing."""
+    """The capacity of an index that is built now, in the mode that the table will have; None: it needs none."""
     mode = BillingFeature().want(goal).mode or _mode(table.described)
     return (index.capacity or goal.schema.capacity or _capacity(table.described)) if mode == "PROVISIONED" else None
 

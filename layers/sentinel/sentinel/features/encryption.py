@@ -36,7 +36,7 @@ class Encryption(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FoundEncryption(Struct, frozen=True):
-    """A key is shown by its ARN alone; `named` is the ARN of the key alias that is declared, empty where not asked.
+    """A key is shown by its ARN alone; `named` is the ARN of the key behind the declared alias, empty if not read.
     `missing`: KMS has no such alias."""
 
     enabled: bool
@@ -63,8 +63,8 @@ class EncryptionFeature(Feature[Encryption, FoundEncryption]):
         alias = (want.key or ACCOUNTS_KEY) if want and want.enabled and _read(table.described).enabled else ""
         if "alias/" not in alias:
             return {}
-        # The account's own key is made when it is first used: until then the table's is another. Without the right to
-        # ask, the default key looks like any other: encryption by KMS is on.
+        # The account's own key is made when it is first used; until then, the table has another key. Without permission
+        # to look the default key up, any key of the table counts as that one.
         tolerated = ("NotFoundException",) if want.key else ("NotFoundException", "AccessDeniedException")
         return {"alias": Read("kms:DescribeKey", {"KeyId": alias}, tolerated)}
 

@@ -1,4 +1,4 @@
-"""What becomes of the global secondary indexes in a change. Indexes, billing, warm throughput and insights ask this."""
+"""What a change does to each global secondary index. Indexes, billing, warm throughput and insights use this."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Projection(Struct, frozen=True, forbid_unknown_fields=True):
 class Fate(Struct, frozen=True):
     """What becomes of the indexes: `added` in their declared order, `removed` by name, `staying` as they are.
 
-    `refused`: the declared ones that stay otherwise than declared, with the reason. An index whose key, types or
+    `refused`: those that stay although they are declared differently, with the reason. An index whose key, types or
     projection differ is removed and added, since only a rebuild can change them.
     """
 

@@ -93,8 +93,8 @@ class InsightsFeature(Feature[dict[str, Insights], Found]):
 
 
 def _read(answer: Mapping[str, Any]) -> FoundInsights:
-    """ENABLING counts as on, DISABLING as off. FAILED counts as on, too: they were switched on, and no further call
-    takes away what keeps them from working (a quota, mostly)."""
+    """ENABLING counts as on, DISABLING as off. FAILED counts as on, too: they were switched on, and another call
+    does not remove the cause (mostly a quota)."""
     status = answer.get("ContributorInsightsStatus")
     if status not in ("ENABLED", "ENABLING", "FAILED"):
         return FoundInsights()

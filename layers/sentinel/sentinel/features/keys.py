@@ -27,7 +27,7 @@ class KeyAttribute(Struct, frozen=True):
 
 
 class Keys(Struct, frozen=True):
-    """What cannot change on a table: the key with its types, and the local indexes by name, in words."""
+    """What cannot change on a table: the key with its types, and the local indexes by name, all in words."""
 
     key: str
     local: str
@@ -101,14 +101,14 @@ class KeysFeature(Feature[Keys, Keys]):
     def conflicts(self, want: Any, found: Keys, goal: Goal, table: Table) -> Iterator[Conflict]:
         if found.key != want.key:
             yield Conflict(
-                f"KeySchema: {table.name} has the key {found.key}, declared is {want.key}; a table's key cannot"
-                " change: give another TableName, or none, and a new table is made",
+                f"KeySchema: {table.name} has the key {found.key}, but {want.key} is declared; a table's key cannot"
+                " change: give another TableName, or none, to make a new table",
                 stops=True,
             )
         elif found.local != want.local:
             yield Conflict(
-                f"LocalSecondaryIndexes: {table.name} has {found.local or 'none'}, declared is {want.local or 'none'};"
-                " they are fixed at creation: give another TableName, or none, and a new table is made",
+                f"LocalSecondaryIndexes: {table.name} has {found.local or 'none'}, but {want.local or 'none'} is"
+                " declared; they are fixed at creation: give another TableName, or none, to make a new table",
                 stops=True,
             )
 

@@ -33,7 +33,7 @@ class KinesisStream(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Destination(Struct, frozen=True):
-    """What should become of one stream."""
+    """What is wanted of one stream."""
 
     on: bool
     precision: Precision | None
@@ -92,7 +92,7 @@ class KinesisFeature(Feature[dict[str, Destination], Found]):
                 yield _step("UpdateKinesisStreamingDestination", line, params)
 
     def unfinished(self, want: dict[str, Destination] | None, found: Found) -> str:
-        """It may still fail after the call was accepted."""
+        """Enabling may still fail after the call was accepted."""
         waiting = [arn for arn, each in (want or {}).items() if each.on and arn in found]
         enabling = [arn for arn in waiting if found[arn].status == "ENABLING"]
         return f"the destination {enabling[0]} is ENABLING" if enabling else ""

@@ -24,7 +24,7 @@ class LabelFeature(Feature[None, None]):
     name, property, default = "label", "Tags", None
 
     def declared(self, schema: TableSchema) -> None:
-        """Nothing declares it: the goal has it."""
+        """No template declares it; it comes from the goal."""
 
     def in_create(self, goal: Goal) -> dict[str, Any]:
         return {"Tags": as_parameters({MANAGED_BY: goal.label})} if goal.label else {}
@@ -55,19 +55,20 @@ class LabelFeature(Feature[None, None]):
         other = goal.managed_by or (label if not goal.known and label != goal.label else "")
         if goal.label and other and not goal.may_take(other):
             yield Conflict(
-                f"{table.name} is managed by {describe_mark(other)}; remove it there with RemovalPolicy Retain, or say"
-                " Existing: TakeOver",
+                f"{table.name} is managed by {describe_mark(other)}; remove it there with RemovalPolicy Retain, or"
+                " declare Existing: TakeOver",
                 stops=True,
             )
         elif goal.existing == "Fail" and goal.is_create and not goal.known:
             yield Conflict(
-                f"{table.name} is there already and Existing is Fail; say Adopt, or give another TableName", stops=True
+                f"{table.name} is there already and Existing is Fail; declare Adopt, or give another TableName",
+                stops=True,
             )
 
 
 def release_steps(table: Table, label: str, *, known: bool) -> list[Step]:
-    """What Delete with Retain does to the table: the label goes. One of a table that is `known` to be this resource's
-    may not show yet."""
+    """The steps of a Delete with Retain: they remove the label. On a table that is `known` to be this resource's, they
+    remove it even if it does not show yet."""
     keys = [key for key in (MANAGED_BY, *former_version.TAGS) if key in tags_of(table)]
     if known and not label_of(table) and isinstance(table.tags, dict):
         keys = [MANAGED_BY]

@@ -31,7 +31,7 @@ class ResourcePolicy(Struct, frozen=True, rename="pascal", forbid_unknown_fields
 
     @property
     def text(self) -> str:
-        """The document as JSON; empty where it is none."""
+        """The document as JSON; empty where it is not JSON."""
         document = self.policy_document
         try:
             document = json.loads(document) if isinstance(document, str) else document
@@ -64,7 +64,7 @@ class PolicyFeature(Feature[str, str]):
         return schema.resource_policy
 
     def arn(self, goal: Goal, table: Table) -> str:
-        """Of what carries the policy; empty where there is no such thing."""
+        """The ARN of the resource with the policy; empty where it does not exist."""
         return table.arn
 
     def declared(self, schema: TableSchema) -> str | None:
@@ -124,7 +124,7 @@ def read_policy(arn: str) -> dict[str, Read]:
 
 
 def same_policy(left: str, right: str) -> bool:
-    """Whether two policy documents say the same. The service gives them back in other words: order of lists,
+    """Whether two policy documents mean the same. The service returns them in another form: order of lists,
     one-element lists, an account's number for its root's ARN, a left-out version, true for "true"."""
     return _plain(left) == _plain(right)
 

@@ -1,4 +1,4 @@
-"""Tags of the table and of its stream: only those that are declared, or were. Theirs who else tags are left alone."""
+"""Tags of the table and of its stream: only those that are declared, now or earlier. Other tags are left alone."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TagsFeature(Feature[dict[str, str], dict[str, str]]):
         return schema.tags
 
     def arn(self, goal: Goal, table: Table) -> str:
-        """Of what carries the tags; empty where there is no such thing."""
+        """The ARN of the tagged resource; empty where it does not exist."""
         return table.arn
 
     def declared(self, schema: TableSchema) -> dict[str, str] | None:
@@ -122,5 +122,5 @@ def as_parameters(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def until_there(arn: str) -> Any:
-    """What a call on `arn` waits for: an ACTIVE table; a stream that a step before makes is not there yet."""
+    """What a call on `arn` waits for: an ACTIVE table, or the stream that an earlier step makes."""
     return until_active if arn != NEW_STREAM else lambda table: NEW_STREAM  # noqa: ARG005

@@ -45,7 +45,7 @@ class TimeToLiveFeature(Feature[TimeToLive, TimeToLive]):
         if found.enabled and (moved or not want.enabled):
             yield self._switch(found.attribute, table, Phase.TTL_OFF, may_be_put_off=bool(goal.traces))
         if want.enabled and (moved or not found.enabled):
-            # The first half of a move may be done already: the earlier declarations show that.
+            # The first change of a move may have been made already: the earlier declarations show that.
             others = [each.ttl_attribute for each in goal.traces if each.ttl_attribute not in (None, want.attribute)]
             later = self._may_wait(goal) and (moved or bool(others))
             put_off = later or bool(goal.traces)
@@ -66,8 +66,8 @@ class TimeToLiveFeature(Feature[TimeToLive, TimeToLive]):
         return _moved(want, found) and not self._may_wait(goal)
 
     def _may_wait(self, goal: Goal) -> bool:
-        """Whether the answer need not wait for the second change. A way back and the mending of somebody else's change
-        must not be refused for it either."""
+        """Whether the answer need not wait for the second change. A rollback, and the repair of somebody else's
+        change, must not be refused because of it."""
         return goal.detached or goal.way_back or not self.changed(goal)
 
     def _switch(
