@@ -1,17 +1,17 @@
 """ChangesFunction: publishes each change of a record to an event bus, from the streams of the three tables.
 
-An EventBridge Pipe would need no code. It was weighed: its input templates put values into JSON without escaping them,
-so a requester whose name holds quotation marks could write a status of their own into the event.
+An EventBridge Pipe would need no code, but its input templates put values into JSON without escaping them: a requester
+whose name holds quotation marks could write a status of their own into the event.
 
-Lambda's rule for a stream: all before the lowest `itemIdentifier` is done, and everything from there comes again. So a
-change is published at least once, and none is lost while the stream keeps it.
+Lambda takes all records before the lowest `itemIdentifier` as done, and delivers the others again. So a change is
+published at least once, and none is lost while the stream keeps it.
 """
 
 from __future__ import annotations
 
 import gc
 
-gc.disable()  # what is imported stays: to look through it again and again is 3 % of a cold start
+gc.disable()  # imported objects stay: scanning them again and again takes 3 % of a cold start
 
 import os
 from typing import Any
@@ -30,7 +30,7 @@ kinds = {
 
 
 def handler(event: Any, context: Any) -> dict[str, list[dict[str, str]]]:
-    """Takes a batch of a stream's records; gives the first one that could not be published, as `batchItemFailures`."""
+    """Publishes a batch of a stream's records. Returns the first that could not be published as `batchItemFailures`."""
     if context is not None:
         logger.set_correlation_id(context.aws_request_id)
     sequences, entries = [], []

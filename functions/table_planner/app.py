@@ -1,8 +1,8 @@
-"""TablePlannerFunction: what a deploy would do, what was changed since, which tables there are. It only looks."""
+"""TablePlannerFunction: what a deploy would do, what was changed since, which tables there are. It only reads."""
 
 import gc
 
-gc.disable()  # what is imported stays: to look through it again and again is 3 % of a cold start
+gc.disable()  # imported objects stay: scanning them again and again takes 3 % of a cold start
 
 import logging
 import os
@@ -25,7 +25,7 @@ PREFIX = os.environ.get("SENTINEL_TABLE_PREFIX", "")
 SWITCHES = read_switches(os.environ)
 client, ledger_client = clients.tables_and_ledger(READ_CONFIG, model="reads")
 
-# They are keys of the ledger.
+# They become keys of the ledger.
 Id = Annotated[str, msgspec.Meta(max_length=512)]
 
 
@@ -47,8 +47,8 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="
 
 
 class Removal(msgspec.Struct, forbid_unknown_fields=True, tag_field="action", tag="removal"):
-    """`{"action": "removal", "table_name", "stack_id", "logical_id", "properties": {…}}`: a resource's Delete, whose
-    declaration was that."""
+    """`{"action": "removal", "table_name", "stack_id", "logical_id", "properties": {…}}`: the Delete of a
+    resource with this declaration."""
 
     table_name: Name
     stack_id: Id
@@ -140,7 +140,7 @@ def _answer(request: Event, context: Any) -> Any:
 
 def report(found: list[Drift], request_id: str) -> None:
     """Logs each table that is not as it was last applied, sends it to the event bus, if any, and counts them."""
-    # Only the schedule needs these; whoever waits for a plan would wait for them, too.
+    # Only the schedule needs these; imported above, they would delay every plan.
     from aws_lambda_powertools import Logger  # noqa: PLC0415
     from aws_lambda_powertools.metrics import Metrics  # noqa: PLC0415
     from sentinel.bus import bus_of  # noqa: PLC0415

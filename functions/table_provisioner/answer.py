@@ -14,7 +14,7 @@ MAX_BODY = 4096  # bytes of an answer to CloudFormation
 def body(
     event: Mapping[str, Any], status: str, physical_id: str, *, reason: str = "", data: dict[str, str] | None = None
 ) -> str:
-    """An answer as JSON, its status first, within CloudFormation's size; `event` gives the ids that it repeats."""
+    """An answer as JSON, its status first, within CloudFormation's size; it repeats the ids of `event`."""
     answer = {
         "Status": status,
         "PhysicalResourceId": physical_id
@@ -46,7 +46,7 @@ def fit(body: dict[str, Any], reason: str) -> bytes:
 
 
 def internal_error(error: BaseException) -> str:
-    """Its text may hold property values, so only its kind and place are given."""
+    """The reason for an unexpected error: only its class and place, since its text may hold property values."""
     frame = error.__traceback__
     while frame and frame.tb_next:
         frame = frame.tb_next

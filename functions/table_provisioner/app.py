@@ -2,7 +2,7 @@
 
 import gc
 
-gc.disable()  # what is imported stays: to look through it again and again is 3 % of a cold start
+gc.disable()  # imported objects stay: scanning them again and again takes 3 % of a cold start
 
 import os
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class Terraform(msgspec.Struct):
 class Create(msgspec.Struct, forbid_unknown_fields=True):
     """`{"action": "create", "properties": {…}}`; with a `tf` that says delete, the table stays as it is."""
 
-    # A field, not msgspec's tag: where a type stands alone, an event without its tag would pass.
+    # A field, not msgspec's tag: msgspec accepts an event without a tag where there is only one type.
     action: Literal["create"]
     properties: dict[str, Any]
     tf: Terraform | None = None
@@ -54,14 +54,14 @@ _events: list[Any] = []
 
 
 def events_client() -> Any:
-    """EventBridge's client, made when polling is set up or ended: most deploys finish without."""
+    """EventBridge's client, made when polling is set up or ended: most deploys need none."""
     if not _events:
         _events.append(clients.client("events", CLIENT_CONFIG))
     return _events[0]
 
 
 def log(text: str, *, level: str = "INFO", **facts: Any) -> None:
-    """A line in the log; what somebody may have to look at is counted as well."""
+    """Writes a line to the log, and counts what somebody may have to look at."""
     getattr(logger, level.lower())(text, extra=facts)
     for name, counted in (
         ("PollsHandedOver", "handed_over" in facts),
@@ -76,7 +76,7 @@ def log(text: str, *, level: str = "INFO", **facts: Any) -> None:
 
 
 def count(name: str) -> None:
-    # Imported here, since a deploy that goes well in one go counts nothing, and importing costs half as much as Logger.
+    # Imported here: a deploy that succeeds at once counts nothing, and this import costs half as much as Logger's.
     from aws_lambda_powertools.metrics import Metrics  # noqa: PLC0415
 
     metrics = Metrics()
@@ -91,7 +91,7 @@ def event_bus() -> Bus | None:
 
 
 def publish(change: What, table: str, **more: Any) -> None:
-    """Sends what became of a table to the event bus, where there is one; that it was not taken is only logged."""
+    """Publishes a table's change to the event bus, if there is one. A failure is only logged."""
     if (bus := event_bus()) and (failed := publish_change(bus, change, table, **more)):
         logger.warning(f"{table}: {change} was not published", extra={"table": table, "error": failed.code})
 
@@ -138,7 +138,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
     if isinstance(event, dict) and (
         "RequestType" in event or is_poll(event) or came_by_alias(context.invoked_function_arn)
     ):
-        # Polls have it too: it leads through a whole deploy.
+        # Polls have the same id, so one id finds the lines of a whole deploy.
         logger.set_correlation_id(event.get("RequestId") or event.get("request"))
         PARTS.resource(event, context)
         return None
@@ -151,7 +151,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
     if request.tf and request.tf.action == "delete":
         logger.info(f"{table} stays: Terraform destroys its invocation, and a direct invocation deletes nothing")
         return {"table_name": table, "status": "EXISTS", "arn": "", "error": None}
-    PARTS.ledger.until = 0.0  # a fault of the ledger is raised at once: whoever invokes this can try again
+    PARTS.ledger.until = 0.0  # a fault of the ledger is raised at once: the caller can try again
     try:
         owner = PARTS.ledger.read_table(table)
     except LedgerFailed as failed:
@@ -177,8 +177,8 @@ def _create(event: Any) -> Event:
     except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
         raise InvalidEvent(
             f"Not an event of this function: {str(error)[:300]}.",
-            "It takes CloudFormation's custom resource events, and 'create' with 'properties'; 'plan' and 'status' are"
-            " the planner's.",
+            "It takes CloudFormation's custom resource events, and 'create' with 'properties'; 'plan' and 'status'"
+            " belong to the TablePlannerFunction.",
         ) from None
 
 

@@ -1,7 +1,7 @@
 """crhelper, with what it lacks: the hooks that this application overrides, and nothing else.
 
-crhelper brings CloudFormation's protocol and the dispatch of requests and polls. Overridden is what would answer by
-chance or without the ledger: its timer that answers FAILED, its random rules and permissions, its sender without
+crhelper brings CloudFormation's protocol and the dispatch of requests and polls. This class overrides what would answer
+without the ledger: its timer that answers FAILED, its rules and permissions with random names, its sender without
 time-outs, and its log of whole events. tests/unit/test_custom_resource.py pins the names and signatures that are
 overridden, so that an upgrade which moves them fails there.
 """
@@ -33,9 +33,9 @@ logging.getLogger("crhelper").setLevel(logging.CRITICAL)
 
 
 class CustomResource(CfnResource):
-    """`resource` says what each event means; `rule` is its poll's rule; `send(url, body)` sends an answer and gives the
-    HTTP status, 0 where nothing got through; `log(text, **facts)` receives what happens; `any_host` allows a
-    ResponseURL outside CloudFormation's response buckets (local engines)."""
+    """`resource` decides what each event means; `rule` makes and removes the rules of polls; `send(url, body)` sends an
+    answer and returns the HTTP status, 0 where nothing got through; `log(text, **facts)` receives what happens;
+    `any_host` allows a ResponseURL outside CloudFormation's response buckets (local engines)."""
 
     _event: dict[str, Any]
     _context: Any
@@ -49,8 +49,8 @@ class CustomResource(CfnResource):
         send: Callable[..., int] = put_answer,
         any_host: bool = False,
     ) -> None:
-        # crhelper makes three clients here, of which none is used. This is its own switch for making none; it is read
-        # in the constructor alone.
+        # crhelper makes three clients here, and none is used. This is its own switch for making none; only the
+        # constructor reads it.
         before = os.environ.get("AWS_SAM_LOCAL")
         os.environ["AWS_SAM_LOCAL"] = "true"
         try:
@@ -137,7 +137,7 @@ class CustomResource(CfnResource):
             self._raised = error
 
     def _wait_for_cwlogs(self, sleep: Any = None) -> None:
-        """Logs go to a group of the stack's own and need no waiting for."""
+        """Does not wait: the logs go to a group of the stack's own."""
 
     def _send(self, status: Any = None, reason: str = "", send_response: Any = None) -> None:  # noqa: ARG002
         """Sends the recorded answer; crhelper's own arguments would be an answer that the ledger does not know."""
@@ -154,6 +154,6 @@ class CustomResource(CfnResource):
         )
         if not 0 < code < 500:
             # Lambda delivers the event again, or the rule polls again, and the recorded answer is sent again.
-            raise ServiceUnavailable("The answer to CloudFormation could not be sent.", "It is tried again.")
+            raise ServiceUnavailable("The answer to CloudFormation could not be sent.", "It is sent again.")
         if reaction.confirm:
             reaction.confirm()

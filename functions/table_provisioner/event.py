@@ -13,13 +13,13 @@ from sentinel.errors import InvalidEvent
 from sentinel.partitions import response_host_of
 
 REQUIRED = ("RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId")
-# Bytes, as JSON, of what an answer repeats; CloudFormation's own are shorter, and these leave room for the rest of it.
+# The most bytes, as JSON, of each id that an answer repeats. CloudFormation's own ids are shorter.
 REPEATED = {"StackId": 512, "RequestId": 512, "LogicalResourceId": 512, "PhysicalResourceId": 1026}
 POLL = {"resource", "request"}
 
 
 def is_poll(event: Any) -> bool:
-    """Whether it is a poll: a key of the ledger and nothing else."""
+    """Whether it is a poll: an event with a key of the ledger and nothing else."""
     return isinstance(event, dict) and event.keys() == POLL and all(isinstance(each, str) for each in event.values())
 
 
@@ -38,7 +38,7 @@ def check(event: dict[str, Any], *, any_host: bool) -> None:
         wrong.append("RequestType")
     if wrong:
         raise InvalidEvent(
-            f"Not an event of a custom resource: {', '.join(wrong)} is missing or not what it should be.",
+            f"Not an event of a custom resource: {', '.join(wrong)} is missing or invalid.",
             "Use the function's ARN as ServiceToken, or invoke it with an action.",
         )
     if not any_host:

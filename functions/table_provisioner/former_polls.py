@@ -1,4 +1,4 @@
-"""Polls of version 0.1, whose rules carried the whole event: they end, and the next deploy continues from there."""
+"""Ends polls of version 0.1, whose rules carried the whole event; the next deploy continues from there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from poll_rule import PollRule
 
-REASON = "SUPERSEDED: the provisioner was upgraded while this request was waited for. Deploy again, and it goes on."
+REASON = "SUPERSEDED: the provisioner was upgraded while this request was in progress. Deploy again to continue."
 
 
 def is_one(event: Any) -> bool:

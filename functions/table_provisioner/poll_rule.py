@@ -1,7 +1,7 @@
-"""The EventBridge rule that polls a request once a minute: one rule a request, and nothing in it but the request's key.
+"""The EventBridge rule that polls a request once a minute: one rule for each request, with nothing but its key.
 
-EventBridge may invoke an alias of the function only, by a static permission on the rules' prefix. What comes by that
-alias can be nothing but a poll, so a rule that somebody else makes cannot forge an event of CloudFormation.
+EventBridge may only invoke an alias of the function, by a static permission on the rules' prefix. The function accepts
+nothing but polls through that alias, so a rule that somebody else makes cannot forge an event of CloudFormation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GONE = "ResourceNotFoundException"  # RemoveTargets' answer to a rule that is no
 
 
 class PollRule:
-    """Rules through an EventBridge client, which `events` gives when one is needed: most deploys need none."""
+    """Rules through an EventBridge client, which `events` makes when it is needed: most deploys need none."""
 
     def __init__(self, events: Callable[[], Any], log: Callable[..., None]) -> None:
         self._events, self._log = events, log
@@ -63,7 +63,7 @@ class PollRule:
 
 
 def rule_name(key: str, request_id: str) -> str:
-    """One rule a request; EventBridge allows 64 characters."""
+    """The name of a request's rule; EventBridge allows 64 characters."""
     return PREFIX + hashlib.sha256(json.dumps([key, request_id]).encode()).hexdigest()[:32]
 
 

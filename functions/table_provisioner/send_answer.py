@@ -23,11 +23,11 @@ TIMEOUT = urllib3.Timeout(connect=3, read=5)
 
 
 def trusted_authorities(warn: Callable[[str], None]) -> ssl.SSLContext:
-    """Whom to trust, as for every AWS call: AWS_CA_BUNDLE, or what botocore brings.
+    """The trusted certificate authorities, as for every AWS call: those of AWS_CA_BUNDLE, or botocore's.
 
-    A bundle that cannot be read is warned of, and botocore's is taken: the stack has to learn what is wrong, and with
-    no answer at all it would wait for an hour. The system's own authorities are not loaded: that takes longer than
-    all the looks at a table.
+    If the bundle cannot be read, this warns and uses botocore's: without an answer, the stack would wait for an hour
+    and not learn what is wrong. The system's own authorities are not loaded: that takes longer than all the looks at a
+    table.
     """
     if bundle := os.environ.get("AWS_CA_BUNDLE"):
         try:
@@ -43,7 +43,7 @@ def put_answer(
     """Sends an answer to a presigned URL; gives the HTTP status, 0 where nothing got through. 2xx is delivered.
 
     Timeouts and four tries with growing pauses, within a minute in all, unlike crhelper's sender, which has no timeout
-    and never gives up. A 4xx is final: the URL has expired or is not what it should be. A redirect is followed by
+    and never gives up. A 4xx is final: the URL has expired or is invalid. A redirect is followed by
     the same PUT, once or twice, over HTTPS to the same bucket and nowhere else.
     The proxy is HTTPS_PROXY's (botocore's rules, NO_PROXY included).
     """
@@ -53,7 +53,7 @@ def put_answer(
             sleep(2.0**attempt / 2)
         try:
             status = _put(url, body, context)
-        except (urllib3.exceptions.HTTPError, ValueError) as error:  # ValueError: a proxy's URL that is none
+        except (urllib3.exceptions.HTTPError, ValueError) as error:  # ValueError: an invalid URL of a proxy
             warn(f"The answer did not get through: {type(error).__name__}.")
             status = 0
         if 0 < status < 500:

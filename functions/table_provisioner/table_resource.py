@@ -1,6 +1,6 @@
-"""What each of CloudFormation's requests means for a table: who acts, towards which goal, how long, what is answered.
+"""What each request of CloudFormation means for a table: who acts, with which goal, for how long, and the answer.
 
-It knows no crhelper: what comes of an event is a value, `Done`, `GoesOn` or `Nothing`.
+Nothing here depends on crhelper: the outcome of an event is a value, `Done`, `GoesOn` or `Nothing`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from sentinel.switches import Switches
     from sentinel.table_api import TableApi
 
-# A poll works for most of the rule's minute, never into the next one: so polls of a rule do not overlap.
+# A poll works for most of the rule's minute, never longer, so that polls of a rule do not overlap.
 POLL_SECONDS = 48.0
-# What is kept of Lambda's own time: for the answer and its retries, for a call that got no answer, for the ledger.
+# Seconds of Lambda's time that are kept for the answer, its retries, a call without an answer, and the ledger.
 LAMBDA_MARGIN = 60.0
 DETACHED_SECONDS = 24 * 3600.0
 SUPERSEDED = "SUPERSEDED: a later request of this resource is there."
@@ -54,7 +54,7 @@ class GoesOn(NamedTuple):
 
 
 class Nothing(NamedTuple):
-    """Nothing is to be answered, and a poll's rule goes."""
+    """There is nothing to answer, and a poll's rule is removed."""
 
 
 Reaction = Done | GoesOn | Nothing
@@ -72,7 +72,7 @@ class Claimed(NamedTuple):
 class TableResource:
     """`switches` is what this application allows; `inline_seconds` is how long a first invocation waits.
 
-    `publish` is called as `publish_change` is, without its bus, when a table was made or changed, or could not be.
+    `publish` is called like `publish_change`, without the bus, when a table was made or changed, or could not be.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class TableResource:
     # -------------------------------------------------------------- the work
 
     def work(self, claimed: Claimed, seconds: float) -> Reaction:
-        """As far as `seconds`, the time that is left of this invocation, and the request's own limits allow."""
+        """Works until `seconds`, which are left of this invocation, or the request's own limits are used up."""
         hold = claimed.hold
         try:
             return self._work(claimed, self._clock() + seconds - LAMBDA_MARGIN)
@@ -198,7 +198,7 @@ class TableResource:
             return self._ledger_lost(claimed, error)
 
     def _ledger_lost(self, claimed: Claimed, failed: LedgerFailed) -> Reaction:
-        """The ledger takes no more: the answer is recorded if that is still possible, and sent in any case."""
+        """The ledger fails: the answer is recorded if that is still possible, and sent in any case."""
         reason = f"{failed.error} Changes that were already made stay; deploy again when the ledger can be used."
         try:
             return self._refused(claimed, reason)
@@ -213,7 +213,7 @@ class TableResource:
                 return self._remove(claimed, end)
             return self._converge(claimed, end)
         except (Throttled, ServiceUnavailable) as error:
-            # A minute of faults ends a first invocation, which may be set up wrongly. What has got this far goes on.
+            # A minute of faults ends a first invocation, since the setup may be wrong. A request that polls goes on.
             if claimed.is_poll and self._clock() < self._deadline(claimed):
                 return GoesOn()
             return self._refused(claimed, str(error))
@@ -250,7 +250,7 @@ class TableResource:
             if outcome.done and not outcome.put_off:
                 return self._finished(claimed)
             if now >= deadline:
-                raise TableNotReady(f"{table}: what was left to do has not ended in a day: {outcome.waiting_for}.")
+                raise TableNotReady(f"{table}: the rest of the work has not ended within a day: {outcome.waiting_for}.")
             self._api.log(f"{table}: goes on after the answer", table=table, detached="going on")
             return self._goes_on(claimed, outcome)
         if outcome.done and not outcome.put_off:
@@ -292,9 +292,7 @@ class TableResource:
             except SentinelError as error:
                 if not claimed.hold.way_back:
                     raise
-                self._api.log(
-                    f"what is left will not be done: {error}", level="ERROR", table=claimed.hold.request.table
-                )
+                self._api.log(f"the rest will not be done: {error}", level="ERROR", table=claimed.hold.request.table)
                 left = False
         reaction = self._recorded(claimed, answer, left=left, indexes=outcome.indexes)
         if outcome.status in ("CREATED", "UPDATED"):
@@ -329,7 +327,7 @@ class TableResource:
             except AccessDenied:
                 if self._clock() >= request.began + RIGHTS_SHOWN_AFTER:
                     raise
-                self._api.sleep(5.0)  # rights of a role made seconds ago may not be known yet
+                self._api.sleep(5.0)  # the rights of a new role may not be known yet
         self._api.log(
             f"{request.table}: goes on by polls, one a minute, {until}", table=request.table, handed_over=until
         )
@@ -341,8 +339,10 @@ class TableResource:
             self._publish_failed(reason, hold.request.table, hold.request.id, resource_of(hold.key))
             return self._finished(claimed)
         if hold.way_back:
-            # A rollback that is refused leaves the stack stuck. What could not be restored is for people.
-            self._api.log(f"rolled back, but not all: {reason}", level="ERROR", table=hold.request.table, left_out=True)
+            # A rollback that is refused leaves the stack stuck. People have to restore the rest.
+            self._api.log(
+                f"rolled back, but not completely: {reason}", level="ERROR", table=hold.request.table, left_out=True
+            )
             return self._recorded(claimed, self._body(claimed, "SUCCESS", data=self._unseen(claimed)))
         self._api.log(reason, level="ERROR", table=hold.request.table, failed=True)
         self._publish_failed(reason, hold.request.table, hold.request.id, resource_of(hold.key))
@@ -368,9 +368,9 @@ class TableResource:
             return self._recorded(claimed, self._body(claimed, "SUCCESS" if ends_well else "FAILED", reason))
         if why == "missing":
             # The ledger was emptied meanwhile: Lambda delivers the event again, and it begins anew.
-            raise ServiceUnavailable("The provisioner's memory has lost this request.", "It is tried again.")
+            raise ServiceUnavailable("The ledger has no record of this request any more.", "It is tried again.")
         if why == "handed on":
-            return GoesOn()  # the rule stays: that worker may need it, and a poll after its answer removes it
+            return GoesOn()  # the rule stays: the other worker may need it, and a poll after its answer removes it
         return Nothing()
 
     def _recorded(
@@ -410,19 +410,19 @@ def _first_id(event: dict[str, Any]) -> str:
 
 
 def _physical_id(event: dict[str, Any], table: str) -> str:
-    """A table's name is its id. A Delete gets back what CloudFormation knows, also where it made that up."""
+    """A table's name is its id. A Delete returns the id that CloudFormation knows, even one that it made up."""
     if event["RequestType"] == "Delete":
         return str(event.get("PhysicalResourceId") or table)
     return table or _first_id(event)
 
 
 def _too_late(table: str, outcome: Outcome, lasted: float, waited: float) -> TableNotReady:
-    """The deadline's answer: what happens now, then what is still running and since when, then the way out."""
+    """The error at the deadline: what happens next, what is still running and since when, and the way out."""
     running = outcome.waiting_for or "changes are left"
     return TableNotReady(
         f"{table} is not as declared after {lasted / 60:.0f} min: without rollback, the next deploy continues here,"
         " with rollback CloudFormation removes the new indexes again.",
-        f"Still running, for {max(1, round(waited / 60))} min: {running}. WaitForIndexes: Detached answers before the"
-        " builds and carries them on.",
+        f"Still running, for {max(1, round(waited / 60))} min: {running}. With WaitForIndexes: Detached, the"
+        " answer comes first and the builds go on after it.",
         table=table,
     )

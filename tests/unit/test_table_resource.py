@@ -154,7 +154,7 @@ def test_the_deadline_leaves_no_rule_and_one_answer_that_says_what_happens_now(s
     assert outcome.reasons == [
         "TABLE_NOT_READY: orders is not as declared after 20 min: without rollback, the next deploy continues here,"
         " with rollback CloudFormation removes the new indexes again. Still running, for 4 min: index gsi-b is"
-        " CREATING, backfilling. WaitForIndexes: Detached answers before the builds and carries them on."
+        " CREATING, backfilling. With WaitForIndexes: Detached, the answer comes first and the builds go on after it."
     ]
     slow.rest()
     assert slow.deploy(declare(*FOUR)).complete
@@ -613,7 +613,7 @@ def test_a_detached_build_gives_up_after_a_day_and_says_so() -> None:
         cfn.deploy(declare())
         assert cfn.deploy(declare(FOUR[0], **DETACHED)).complete
         cfn.rest()
-        assert [line for line in cfn.lines if "what was left to do has not ended in a day" in line]
+        assert [line for line in cfn.lines if "the rest of the work has not ended within a day" in line]
 
 
 def test_a_detached_rename_of_ttl_is_done_in_one_deploy(cfn: Deployment) -> None:
