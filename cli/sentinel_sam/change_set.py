@@ -15,15 +15,15 @@ from sentinel_sam.template import TYPE, Declared, declared
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What CloudFormation gives for a value that only the execution makes.
+# What CloudFormation shows for a value that is known only after the execution.
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 RETAINS = ("Retain", "ReplaceAndRetain")
 
 
 @dataclass(frozen=True)
 class Change:
-    """One table's change: its resource before and after, None where there is none. `policy` is what becomes of the
-    table that the resource has now (`table`): Delete or Retain."""
+    """One table's change: its resource before and after, None where there is none. `policy` says what happens to
+    the table that the resource has now (`table`): Delete or Retain."""
 
     table: str
     before: Declared | None

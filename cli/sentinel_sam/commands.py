@@ -1,4 +1,4 @@
-"""`sentinel-sam` itself: the stack that its commands are about. The commands are in modules by what they are about."""
+"""`sentinel-sam` itself, with the options that name a stack. The commands are in modules by their subject."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main(context: click.Context, stack: str, profile: str | None, region: str | 
     """Access requests, break-glass events, sessions and tables of a deployed Sentinel stack.
 
     \b
-    Exit codes: 0 done; 1 refused by a function, its code comes first; 2 wrong usage;
+    Exit codes: 0 done; 1 refused by a function (the message begins with its code); 2 wrong usage;
     3 plan --check or drift --check found something; 4 stack or AWS not reached, try again.
     """
     if context.obj is None:

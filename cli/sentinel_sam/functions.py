@@ -1,6 +1,6 @@
 """CloudFormation's functions, conditions and loops, resolved before a deploy as far as they can be.
 
-What only the deploy gives (an attribute of a resource, a secret) becomes an `Unknown` in its place; all around it is
+A value that only the deploy gives (an attribute of a resource, a secret) becomes an `Unknown`; everything around it is
 resolved. What CloudFormation itself would refuse raises `click.UsageError` with its place.
 """
 
@@ -31,7 +31,7 @@ class Unknown:
 
 
 class Account(Protocol):
-    """What CloudFormation looks up while it deploys; None where it is not there or may not be read."""
+    """What CloudFormation looks up while it deploys; None where it does not exist or may not be read."""
 
     def export(self, name: str) -> str | None: ...
 
@@ -149,7 +149,7 @@ class Resolver:
         if not isinstance(found, list) or not str(index).isdecimal():
             raise _malformed("Fn::Select", place)
         if int(index) >= len(found):
-            raise click.UsageError(f"{place}: Fn::Select of element {index}, and there are {len(found)}")
+            raise click.UsageError(f"{place}: Fn::Select of element {index}, but the list has {len(found)}")
         return found[int(index)]
 
     def _split(self, argument: Any, place: str) -> Any:
@@ -234,7 +234,9 @@ class Resolver:
     ) -> Iterator[tuple[str, Any, Resolver]]:
         items = self.value(collection, place)
         if not isinstance(items, list) or first_unknown(items):
-            raise click.UsageError(f"{place}: the collection must be known before the deploy, as CloudFormation has it")
+            raise click.UsageError(
+                f"{place}: the collection must be known before the deploy; CloudFormation requires it"
+            )
         for item in map(str, items):
             inner = self._within(identifier, item)
             for key, each, resolver in inner.entries(fragment, place):
@@ -265,10 +267,10 @@ class Resolver:
             case {"Fn::Or": [_, _, *_] as parts}:
                 return self._all(parts, place, wanted=False)
         name = ", ".join(condition) if isinstance(condition, dict) else json.dumps(condition)
-        raise click.UsageError(f"{place}: {name} is not a condition of CloudFormation's")
+        raise click.UsageError(f"{place}: {name} is not a condition of CloudFormation")
 
     def _all(self, parts: list[Any], place: str, *, wanted: bool) -> bool | Unknown:
-        """`wanted` where every part is so, else not; one part that is otherwise decides it, known or not."""
+        """`wanted` if every part is so. One part that is not decides otherwise, even where others are unknown."""
         found = [self.condition(_object(part, place), place) for part in parts]
         if (not wanted) in found:
             return not wanted

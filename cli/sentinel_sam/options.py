@@ -1,4 +1,4 @@
-"""What commands of every kind share: the type of a duration, `--json`, looking again until something is so."""
+"""What all kinds of commands share: the type of a duration, `--json`, and repeated looks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Duration(Seconds):
             return int(value)
         found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", value)
         if not value or not found:
-            self.fail(f"{value!r} is no duration such as 2h, 90m, 1h30m or 3600", param, ctx)
+            self.fail(f"{value!r} is not a duration (try 2h, 90m, 1h30m or 3600)", param, ctx)
         hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return hours * 3600 + minutes * 60 + seconds
 
@@ -37,7 +37,7 @@ DURATION = Duration()
 
 
 def answers_json[**P, R](command: Callable[P, R]) -> Callable[P, R]:
-    return click.option("--json", "json", is_flag=True, help="Print the function's answer as it came.")(command)
+    return click.option("--json", "json", is_flag=True, help="Print the function's answer as JSON, unchanged.")(command)
 
 
 def looks[T](look: Callable[[], T], seconds: float) -> Iterator[T]:

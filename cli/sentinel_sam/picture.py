@@ -1,7 +1,6 @@
 """How a deploy ran: its steps over time, from the provisioner's log.
 
-Lines that are not the provisioner's are passed over, so a whole log, with whatever `aws logs tail` or `sam logs`
-put before each line, can be given.
+Other lines are skipped, so it reads a whole log, with whatever `aws logs tail` or `sam logs` put before each line.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ MARKS = {"call": "█", "wait": "░", "polls": "→", "done": "✓", "failed": 
 LEGEND = {"call": "call", "wait": "wait", "polls": "handed over", "done": "succeeded", "failed": "failed"}
 # Mermaid colours a task by its tags. A task without length would not be seen: those are milestones, of one second.
 TAGS = {"call": "active,", "wait": "", "polls": "milestone,", "done": "milestone, done,", "failed": "milestone, crit,"}
-# Seconds between two ticks of a time axis: what a clock has.
+# Seconds between two ticks of a time axis: round numbers of a clock.
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200)
 MOST_TICKS = 8
 

@@ -1,4 +1,4 @@
-"""The plan of a template or of a change set: what a deploy would do to each table, those that it removes included.
+"""The plan of a template or of a change set: what a deploy would do to each table, including those that it removes.
 
 Each plan has the shape of the planner's answer, and `unknown` where values are known after the deploy only.
 """
@@ -83,7 +83,7 @@ def _only[T](resource: str, found: dict[str, T]) -> dict[str, T]:
 
 
 def _plan(stack: Stack, declared: Declared, before: Declared | None, owner: dict[str, str], table: str) -> Plan:
-    """The planner's answer for one table, with what is not known and what becomes of the table that it replaces."""
+    """The planner's answer for one table, with what is not known and what happens to the table that it replaces."""
     if declared.undecided:
         answer = _answer(str(declared.properties.get("TableName", table)))
     else:
@@ -104,7 +104,7 @@ def _plan(stack: Stack, declared: Declared, before: Declared | None, owner: dict
 
 
 def _removal(stack: Stack, table: str, before: Declared, owner: dict[str, str], policy: tuple[str, str]) -> Plan:
-    """What becomes of a table whose resource goes, or has another table then; `policy` is CloudFormation's."""
+    """What happens to a table whose resource is removed or gets another table; `policy` is CloudFormation's."""
     name, value = policy
     if value.startswith("Retain"):  # then CloudFormation sends no Delete
         return _answer(table) | {"summary": f"- table {table}  kept ({name}: {value})"}
@@ -114,13 +114,13 @@ def _removal(stack: Stack, table: str, before: Declared, owner: dict[str, str], 
 
 
 def _answer(table: str) -> Plan:
-    """A plan that the planner was not asked for."""
+    """An empty plan, made without the planner."""
     lists: Plan = {name: [] for name in ("global_secondary_indexes", "steps", "conflicts", "unmanaged", "assumes")}
     scalars = {"would_create": False, "up_to_date": False, "ttl_attribute": None, "billing_mode": None, "summary": ""}
     return {"table_name": table, **scalars, **lists}
 
 
 def _more(answer: Plan, lines: list[str]) -> Plan:
-    """An answer with more to do."""
+    """The answer with further lines of changes."""
     before = [] if answer["up_to_date"] else answer["summary"].splitlines()
     return {**answer, "up_to_date": False, "summary": "\n".join([*before, *lines])}

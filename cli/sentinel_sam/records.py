@@ -24,9 +24,14 @@ PAGE = 100
 
 
 def acts_as(field: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Who acts. It is a claim: IAM decides who may invoke which function."""
+    """The option for who acts. The name is not verified: IAM decides who may invoke which function."""
     return click.option(
-        "--as", field, envvar="SENTINEL_USER", required=True, show_envvar=True, help="Who does this; a claim."
+        "--as",
+        field,
+        envvar="SENTINEL_USER",
+        required=True,
+        show_envvar=True,
+        help="Who does this; the name is not verified.",
     )
 
 
@@ -59,7 +64,7 @@ def _list(
     json: bool,
     **fields: Any,
 ) -> None:
-    """Prints `limit` records, or all, page by page; those of a value that is asked for where it is not given."""
+    """Prints `limit` records, or all, page by page. Asks for the value if it is not given."""
     if fields["value"] is None:
         fields["value"] = open_status if fields["by"] == "status" else _ask(fields["by"])
     event = {"action": "list", **_given(fields), "newest_first": not oldest_first}
@@ -88,7 +93,7 @@ def _ask(name: str) -> str:
     try:
         return str(click.prompt(name, err=True))
     except click.Abort:
-        raise click.UsageError(f"Missing argument VALUE: of which {name}?") from None
+        raise click.UsageError(f"Missing argument VALUE: give the {name} to list by") from None
 
 
 def list_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,7 +101,7 @@ def list_options(command: Callable[..., Any]) -> Callable[..., Any]:
         answers_json,
         click.argument("value", required=False),
         click.option("--oldest-first", is_flag=True),
-        click.option("--all", "every", is_flag=True, help="All of them, page by page."),
+        click.option("--all", "every", is_flag=True, help="List all of them, page by page."),
         click.option("--limit", type=click.IntRange(1), default=PAGE, show_default=True),
     ):
         command = option(command)
@@ -108,14 +113,16 @@ def list_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @acts_as("requester")
 @click.option("--justification", "-j", required=True, help="Why; 10 to 500 characters.")
 @click.option("--for", "duration_seconds", type=DURATION, required=True, help="How long; at most 8h.")
-@click.option("--expires-in", "expires_in_seconds", type=DURATION, help="Until when it can be decided; default 24h.")
+@click.option("--expires-in", "expires_in_seconds", type=DURATION, help="How long it can be decided; default 24h.")
 @click.option("--id", help="An id of your own, 16 hex digits: the same request twice is one.")
-@click.option("--wait", type=DURATION, default=0, help="Wait so long for a decision; exit with 1 unless approved.")
+@click.option(
+    "--wait", type=DURATION, default=0, help="Maximum time to wait for a decision; exits with 1 unless approved."
+)
 @answers_json
 @click.pass_obj
 def request(stack: Stack, /, wait: int, json: bool, **fields: Any) -> None:
     """Ask for access to PROFILE."""
-    # With an id from here, a call that the SDK sends again makes no second request.
+    # With an id from here, a call that the SDK repeats makes no second request.
     fields["id"] = fields["id"] or secrets.token_hex(8)
     made = stack.invoke("RequestsFunction", {"action": "create", **_given(fields)})
     if wait and made["status"] == "pending":
@@ -213,7 +220,7 @@ def deny(stack: Stack, /, **options: Any) -> None:
 
 
 def _decide(stack: Stack, action: str, *, id: str, yes: bool, json: bool, **fields: Any) -> None:
-    """Shows the request, asks, and decides on what was shown; where it has changed since, once more."""
+    """Shows the request, asks, and decides on what was shown. Starts again if the request has changed since."""
     while True:
         seen = stack.invoke("ApprovalsFunction", {"action": "get", "id": id})
         if not yes:
@@ -233,7 +240,7 @@ def _confirm(action: str) -> None:
     try:
         is_wanted = click.confirm(f"{action.capitalize()} this request?", default=False, err=True)
     except click.Abort:
-        raise click.UsageError("Nobody answered whether to do it; --yes does it without asking.") from None
+        raise click.UsageError("The confirmation was not answered; --yes skips it.") from None
     if not is_wanted:
         raise Refused(f"The request was not decided: you did not {action} it.")
 
@@ -267,7 +274,7 @@ def break_glass() -> None:
 )
 @click.option("--justification", "-j", required=True, help="What is going on; 20 to 1000 characters.")
 @click.option("--for", "duration_seconds", type=DURATION, required=True, help="How long; at most 4h.")
-@click.option("--request", "request_id", help="The request that this is instead of.")
+@click.option("--request", "request_id", help="The request that this event replaces.")
 @click.option("--id", help="An id of your own, 16 hex digits: the same event twice is one.")
 @answers_json
 @click.pass_obj
@@ -349,7 +356,7 @@ def sessions() -> None:
 @sessions.command("start")
 @click.argument("profile")
 @acts_as("user")
-@click.option("--server", "server_instance_id", help="The server instance that it runs through.")
+@click.option("--server", "server_instance_id", help="The server instance that the session uses.")
 @click.option("--source-identity")
 @click.option("--device", "device_id")
 @click.option("--expires-in", "expires_in_seconds", type=DURATION, help="How long it may last; default 8h.")

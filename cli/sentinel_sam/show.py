@@ -29,14 +29,14 @@ STYLES = {
 }
 LINE_STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
 TIMES = ("created_at", "updated_at", "expires_at", "started_at", "last_access_at", "since")
-# An assumption that asks for one of these is for those who invoke the function themselves.
+# An assumption that asks for one of these is for callers who invoke the function themselves.
 CALLERS_FIELDS = ("give old_properties", "give stack_id")
 ID_WIDTH = 16
 NARROWEST = 40  # with fewer columns, the terminal breaks lines, after the ids
 
 
 def console(*, error: bool = False) -> Console:
-    """A new one each time: it looks at where standard output goes now. Piped, lines are never cut."""
+    """A new console for where standard output goes now. Lines are never cut in a pipe."""
     stream = sys.stderr if error else sys.stdout
     made = Console(file=stream, highlight=False, width=None if stream.isatty() else 10_000)
     made.width = max(made.width, NARROWEST)
@@ -48,7 +48,7 @@ def hint(text: str) -> None:
 
 
 def as_json(answer: Any) -> None:
-    """As it came. What steers a terminal is written as JSON's escapes, which say the same to whoever reads JSON."""
+    """Prints the answer unchanged, with control characters as JSON's escapes, which mean the same in JSON."""
     printed = json.dumps(answer, indent=2, ensure_ascii=False)
     click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in printed))
 
@@ -92,7 +92,7 @@ def records(found: Sequence[Mapping[str, Any]], columns: Sequence[str], *, more:
         table.add_row(*(_cell(column, record.get(column)) for column in columns))
     out.print(table)
     if more:
-        hint("There are more: --all gives them too.")
+        hint("There are more; --all lists them all.")
 
 
 def record(found: Mapping[str, Any], *, error: bool = False) -> None:
@@ -113,7 +113,7 @@ def unreadable(found: Sequence[Mapping[str, Any]]) -> None:
 
 
 def plan(answer: Mapping[str, Any], name: str) -> None:
-    """A plan as a diff, with what it takes for granted and what it leaves alone."""
+    """Prints a plan as a diff, with what it assumes and what it leaves alone."""
     out = console()
     out.print(Text(answer["table_name"], style="bold"), text(f" ({name})" if name else "", style="dim"), sep="")
     if answer["up_to_date"]:
@@ -142,7 +142,7 @@ def waiting(what: str) -> Iterator[None]:
 
 @contextmanager
 def reading() -> Iterator[Callable[[int], None]]:
-    """Gives a function to tell how many records were read so far; shown on a terminal only."""
+    """Gives a function that reports how many records were read so far; it shows on a terminal only."""
     out = console(error=True)
     if not out.is_terminal:
         yield lambda _: None

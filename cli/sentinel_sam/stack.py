@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REFUSED = 1
 CHANGES = 3
 NOT_REACHED = 4
-# What these say about the service, not about the request: the same call may succeed later or elsewhere.
+# Codes about the service, not about the request: the same call may succeed later or elsewhere.
 UNREACHED_CODES = ("THROTTLED", "SERVICE_UNAVAILABLE", "ACCESS_DENIED", "TABLE_NOT_FOUND")
 # The functions answer within their 30 s; each of their writes can safely be sent twice.
 CONFIG = Config(connect_timeout=5, read_timeout=40, retries={"mode": "standard", "total_max_attempts": 3})
@@ -31,7 +31,7 @@ class Refused(click.ClickException):
 
 
 class NotReached(click.ClickException):
-    """The stack, or AWS itself, could not be asked."""
+    """The stack, or AWS itself, could not be reached."""
 
     exit_code = NOT_REACHED
 

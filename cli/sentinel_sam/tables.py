@@ -1,4 +1,4 @@
-"""The commands about tables: what a deploy would do, what was changed since, which there are, and their status."""
+"""The commands about tables: what a deploy would do, what has changed since, a list of them, and their status."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLANNER = "TablePlannerFunction"
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A template parameter's value.")
 @click.option("--resource", help="Only the resource with this logical id.")
 @click.option("--deployed", metavar="STACK", help="The deployed stack that the template updates: plans the update.")
-@click.option("--change-set", metavar="NAME", help="Instead of FILE, a change set of --deployed, or its ARN.")
+@click.option("--change-set", metavar="NAME", help="A change set of --deployed to plan instead of FILE, or its ARN.")
 @click.option("--check", is_flag=True, help="Exit with 3 where there is something to do.")
 @answers_json
 @click.pass_obj
@@ -114,7 +114,7 @@ def _all_active(found: dict[str, str]) -> bool:
 @answers_json
 @click.pass_obj
 def list_tables(stack: Stack, json: bool) -> None:
-    """Every managed table: its owner, its status, its last request and when that was."""
+    """Every managed table: its owner, its status, its last request and the time of that request."""
     answer = stack.invoke(PLANNER, {"action": "tables"})
     if json:
         show.as_json(answer)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sentinel_sam.functions import Account
 
 TYPE = "Custom::DynamoDBTable"
-# Transforms whose effect on tables is known: none, or one that functions.py has.
+# Transforms whose effect on tables is known: none, or one that functions.py resolves.
 TRANSFORMS = ("AWS::Serverless-2016-10-31", "AWS::LanguageExtensions")
 SSM_VALUE = "AWS::SSM::Parameter::Value<"
-# Without these nothing can be said of a table; every other property is planned around.
+# Without one of these, a table cannot be planned. A plan leaves out every other unknown property.
 ESSENTIAL = (
     "Schema",
     "TableName",
@@ -39,10 +39,10 @@ OF_AN_INDEX = ("OnDemandThroughput", "WarmThroughput", "ContributorInsightsSpeci
 
 @dataclass(frozen=True)
 class Declared:
-    """A table as a template declares it: properties, and what its resource's policies say.
+    """A table as a template declares it: properties, and its resource's policies.
 
-    `unknown` has the path of each value that is known after the deploy only, with what gives it; `left_out` are the
-    properties that have such values, and `properties` the others. With `undecided` these are too few for a plan.
+    `unknown` has the path of each value that is known only after the deploy, with its source; `left_out` are the
+    properties with such values, and `properties` the others. With `undecided` these are too few for a plan.
     """
 
     properties: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def _resource(logical_id: str, resource: dict[str, Any], resolver: Resolver) -> 
         if not holds:
             return None
     properties = _object(resource.get("Properties") or {}, f"{logical_id}.Properties")
-    # The planner takes no ServiceToken, which is mostly imported.
+    # The planner takes no ServiceToken, which is usually imported.
     asked = {key: value for key, value in properties.items() if key != "ServiceToken"}
     return declared(
         resolver.value(asked, logical_id),
@@ -214,7 +214,7 @@ def _parameter(name: str, parameter: dict[str, Any], value: Any, account: Accoun
 
 
 def check_names(template: dict[str, Any], given: Iterable[str]) -> None:
-    """Refuses a value for what the template does not know: a mistyped parameter would leave its default in place."""
+    """Refuses a value for a name that the template does not have: with a mistyped name, the default would apply."""
     parameters, resources = _objects(template, "Parameters"), _object(template.get("Resources") or {}, "Resources")
     loops = any(key.startswith(LOOP) for key in resources)
     for name in given:

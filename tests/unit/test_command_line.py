@@ -505,7 +505,7 @@ def test_a_value_that_is_missing_is_asked_for(run: Callable[..., Result], comman
     nobody = Cloud()
     done = run(nobody, *command.split(), "--by", by)
     assert done.exit_code == 2
-    assert f"of which {by}?" in done.stderr
+    assert f"give the {by} to list by" in done.stderr
     assert nobody.sent == []
 
 

@@ -217,7 +217,7 @@ def test_the_value_of_an_ssm_parameter_that_was_looked_up_is_taken() -> None:
         ("!Ref Nobody", "the template has no parameter or resource Nobody"),
         ("!Sub '${Nobody}'", "the template has no parameter or resource Nobody"),
         ("!FindInMap [Sizes, nowhere, read]", "Mappings have no Sizes.nowhere.read"),
-        ("!Select [3, !Ref Names]", "element 3, and there are 3"),
+        ("!Select [3, !Ref Names]", "element 3, but the list has 3"),
         ("!Select [a, !Ref Names]", "Fn::Select does not have the arguments"),
         ("!Join [a]", "Fn::Join does not have the arguments"),
         ("!If [a]", "Fn::If does not have the arguments"),
