@@ -39,7 +39,7 @@ deploy: .venvs/sam/installed .cache/wheels/installed ## build and deploy to the 
 	awk '$$1 == "Key" { key = $$2 } $$1 == "Value" { value = $$2; next } \
 	  value && (!NF || /^-/) { printf "  %-32s %s\n", key, value; value = "" } value { value = value $$1 }' .cache/deploy.log
 
-# `sam build` installs the layers' packages from here, so that only the first one needs a network.
+# `sam build` installs the layers' packages from here, so that only the first build needs a network.
 KEPT_WHEELS = PIP_NO_INDEX=1 PIP_FIND_LINKS="file://$(subst $(SPACE),%20,$(CURDIR))/.cache/wheels"
 SPACE := $(subst ,, )
 
@@ -67,7 +67,7 @@ lint: .venv/installed .venvs/sam/installed ## ruff, mypy --strict, cfn-lint
 	.venvs/sam/bin/cfn-lint template.yaml examples/*.yaml
 
 PYTEST = $(PYTHON) -m pytest
-# Runtime and stack run what is deployed, in processes of their own: they add nothing to what is measured.
+# The runtime and stack tests run the deployed code in processes of its own, which coverage does not measure.
 COVERED = $(PYTEST) --cov --cov-append --cov-report= --cov-fail-under=0
 PARALLEL = --numprocesses auto --maxprocesses 4 --dist worksteal
 BY_FILE = --numprocesses auto --maxprocesses 2 --dist loadfile
@@ -77,7 +77,7 @@ unit: .venv/installed .venvs/sam/installed ## rules and plans, with moto and hyp
 	$(COVERED) $(PARALLEL) tests/unit
 
 .PHONY: dynamodb
-dynamodb: java .venv/installed ## what needs DynamoDB's own semantics, on DynamoDB Local
+dynamodb: java .venv/installed ## tests that need DynamoDB's own semantics, on DynamoDB Local
 	$(COVERED) $(PARALLEL) tests/dynamodb
 
 .PHONY: runtime
@@ -89,7 +89,7 @@ stack: java .venv/installed .venvs/sam/installed .cache/wheels/installed .venvs/
 	$(PYTEST) $(BY_FILE) tests/stack
 
 .PHONY: site
-site: ## the documentation as a website, in .cache/site, looked at in a real browser; needs Node.js, Linux x86-64 only
+site: ## the documentation as a website, in .cache/site, checked in a real browser; needs Node.js, Linux x86-64 only
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory site-built; \
 	else echo "skipped: the site needs Node.js 20 or newer, which is missing"; fi
 
@@ -117,13 +117,13 @@ costs: java .venv/installed ## the units that each operation consumes, as Dynamo
 	@PYTHONPATH=$(PYTHONPATH):functions/table_provisioner $(PYTHON) benchmarks/costs.py
 
 .PHONY: bench
-bench: java .venv/installed .venvs/sam/installed .venvs/runtime/installed .venvs/ministack/installed .venvs/bench/installed ## measure against what users would pick instead; prints Markdown (PARTS="cold warm …" for some of it)
+bench: java .venv/installed .venvs/sam/installed .venvs/runtime/installed .venvs/ministack/installed .venvs/bench/installed ## measure against the alternatives; prints Markdown (PARTS="cold warm …" runs some parts)
 	@$(PYTHON) benchmarks/run.py $(PARTS)
 
 # ---------------------------------------------------------------- housekeeping
 
 .PHONY: schemas
-schemas: .venv/installed ## write schemas/ anew from the code's types
+schemas: .venv/installed ## write schemas/ from the code's types
 	@$(PYTHON) schemas/generate.py
 
 .PHONY: docs
@@ -131,15 +131,15 @@ docs: .venv/installed ## write the examples into the pages that show them
 	@$(PYTHON) docs/include.py
 
 .PHONY: recording
-recording: .venv/installed .venvs/sam/installed .venvs/ministack/installed .cache/wheels/installed ## run the demo, and write docs/demo.svg from what it showed
+recording: .venv/installed .venvs/sam/installed .venvs/ministack/installed .cache/wheels/installed ## run the demo, and write docs/demo.svg from its output
 	@$(PYTHON) examples/recording.py
 
 .PHONY: licences
-licences: .venv/installed $(patsubst requirements/%.txt,.venvs/%/installed,$(filter-out %/dev.txt %/uv.txt,$(wildcard requirements/*.txt))) ## print the licences of what is shipped and what is used in development; docs/licences.md keeps them
+licences: .venv/installed $(patsubst requirements/%.txt,.venvs/%/installed,$(filter-out %/dev.txt %/uv.txt,$(wildcard requirements/*.txt))) ## print the licences of the shipped packages and of those used in development; docs/licences.md keeps them
 	@$(PYTHON) requirements/licences.py
 
 .PHONY: requirements
-requirements: | uv ## pin every requirements.in anew, with hashes
+requirements: | uv ## pin every requirements.in again, with hashes
 	for list in layers/*/requirements.in benchmarks/references/*/requirements.in; do \
 	  $(COMPILE) --python-platform x86_64-manylinux_2_28 $$list -o $${list%.in}.txt; done
 	for list in $(filter-out %/oldest.in,$(wildcard requirements/*.in)); do $(COMPILE) --universal $$list -o $${list%.in}.txt; done
@@ -159,7 +159,7 @@ package: .venvs/sam/installed ## .aws-sam/packaged.yaml for the Serverless Appli
 REPOSITORY_URL ?= $(shell git config remote.origin.url)
 
 .PHONY: clean
-clean: ## remove whatever the other targets made
+clean: ## remove everything that the other targets made
 	rm -rf .venv .venvs .cache .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # ---------------------------------------------------------------- environments

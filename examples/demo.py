@@ -1,7 +1,7 @@
 """The whole application on an AWS that runs on this machine: built, deployed, used, and removed again.
 
-Run it with `make demo`. What is shown is what the deployed functions answered. Nothing of it stays on the machine, also
-where it is stopped or killed.
+Run it with `make demo`. It shows the answers of the deployed functions. Nothing stays on the machine, even if
+it is stopped or killed.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def show_all(engine: MiniStack) -> None:
         template = build(engine.folder / "built")
     with step("sam deploy"):
         sentinel = deploy(engine, template, "sentinel", EventBusName="default")
-    told = listen(engine)
+    queue = listen(engine)
     show_tables(engine, sentinel)
 
     chapter("A request and its approval")
@@ -111,8 +111,8 @@ def show_all(engine: MiniStack) -> None:
     chapter("A table of another stack")
     show_other_stack(engine, sentinel)
 
-    chapter("What the event bus was told")
-    show_told(engine, told)
+    chapter("What the event bus received")
+    show_events(engine, queue)
 
     chapter("Everything removed")
     remove(engine, "orders", "sentinel")
@@ -124,15 +124,15 @@ def show_all(engine: MiniStack) -> None:
 def listen(engine: MiniStack) -> str:
     """The URL of a queue that a rule for all events of the application writes to."""
     sqs, events = engine.client("sqs"), engine.client("events")
-    url: str = sqs.create_queue(QueueName="told")["QueueUrl"]
+    url: str = sqs.create_queue(QueueName="published")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.put_rule(Name="told", EventPattern='{"source": ["sentinel"]}')
-    events.put_targets(Rule="told", Targets=[{"Id": "queue", "Arn": arn}])
+    events.put_rule(Name="published", EventPattern='{"source": ["sentinel"]}')
+    events.put_targets(Rule="published", Targets=[{"Id": "queue", "Arn": arn}])
     return url
 
 
-def show_told(engine: MiniStack, queue: str) -> None:
-    """What came to the queue, each change once, in the order of the story."""
+def show_events(engine: MiniStack, queue: str) -> None:
+    """Shows the events in the queue, each change once, in the order of the story."""
     sqs = engine.client("sqs")
     came: dict[str, dict[str, Any]] = {}
     while True:
@@ -149,12 +149,12 @@ def show_told(engine: MiniStack, queue: str) -> None:
         if record := detail.get("record"):
             who = record.get("requester") or record.get("invoker") or record.get("user")
             statuses = f"{detail['former_status'] or detail['change']} → {detail['status'] or detail['change']}"
-            said(f"{what} of {who}", f"{record['profile']}: {statuses}")
+            print_line(f"{what} of {who}", f"{record['profile']}: {statuses}")
         else:
-            said(f"{what} {detail['table_name']}", detail["change"])
+            print_line(f"{what} {detail['table_name']}", detail["change"])
     events = engine.client("events")
-    events.remove_targets(Rule="told", Ids=["queue"])
-    events.delete_rule(Name="told")
+    events.remove_targets(Rule="published", Ids=["queue"])
+    events.delete_rule(Name="published")
     sqs.delete_queue(QueueUrl=queue)
 
 
@@ -196,18 +196,18 @@ def show_request(sentinel: Stack) -> None:
             "duration_seconds": 3600,
         },
     )
-    said("alice asks for production-read", f"{request['status']}, id {request['id']}")
+    print_line("alice asks for production-read", f"{request['status']}, id {request['id']}")
     decide = {"action": "approve", "id": request["id"], "updated_at": request["updated_at"]}
     refused("alice approves it herself", sentinel, "ApprovalsFunction", {**decide, "approver": "alice"})
     approved = sentinel.invoke("ApprovalsFunction", {**decide, "approver": "bob", "comment": "Until five."})
-    said("bob approves", f"{approved['status']} by {approved['approver']}: {approved['approver_comment']}")
+    print_line("bob approves", f"{approved['status']} by {approved['approver']}: {approved['approver_comment']}")
     refused("carol denies it now", sentinel, "ApprovalsFunction", {**decide, "action": "deny", "approver": "carol"})
     for person, profile in (("alice", "billing-read"), ("dave", "production-read")):
         event = {"action": "create", "requester": person, "profile": profile, "duration_seconds": 900}
         sentinel.invoke("RequestsFunction", {**event, "justification": "Looking into a failed payment."})
-        said(f"{person} asks for {profile}")
+        print_line(f"{person} asks for {profile}")
     listed = sentinel.invoke("RequestsFunction", {"action": "list", "by": "requester", "value": "alice"})
-    said("requests of alice, newest first")
+    print_line("requests of alice, newest first")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("id", "profile", "status", "created", "approver"):
         table.add_column(heading)
@@ -232,14 +232,14 @@ def show_break_glass(sentinel: Stack) -> None:
             "duration_seconds": 1800,
         },
     )
-    said("erin breaks the glass", f"{event['status']}, id {event['id']}")
+    print_line("erin breaks the glass", f"{event['status']}, id {event['id']}")
     active = {"action": "active", "invoker": "erin", "profile": "production-admin"}
-    said("is it in use", f"yes, until {clock(sentinel.invoke('BreakGlassFunction', active)['expires_at'])}")
+    print_line("is it in use", f"yes, until {clock(sentinel.invoke('BreakGlassFunction', active)['expires_at'])}")
     close = {"action": "close", "id": event["id"], "closed_by": "frank", "reason": "Payments are up again."}
     closed = sentinel.invoke("BreakGlassFunction", close)
-    said("frank closes it", f"{closed['status']}: {closed['closed_reason']}")
+    print_line("frank closes it", f"{closed['status']}: {closed['closed_reason']}")
     count = {"action": "count", "by": "invoker", "value": "erin", "since": event["created_at"]}
-    said("how often did erin, since then", f"{sentinel.invoke('BreakGlassFunction', count)['count']} time")
+    print_line("how often did erin, since then", f"{sentinel.invoke('BreakGlassFunction', count)['count']} time")
 
 
 def show_session(sentinel: Stack) -> None:
@@ -254,13 +254,13 @@ def show_session(sentinel: Stack) -> None:
             "device_id": "laptop-7",
         },
     )
-    said("alice's session starts", f"{session['status']}, id {session['id']}")
+    print_line("alice's session starts", f"{session['status']}, id {session['id']}")
     touch = {"action": "touch", "id": session["id"]}
     for _ in range(3):
         touched = sentinel.invoke("SessionsFunction", touch)
-    said("used three times", f"{touched['request_count']} requests counted")
+    print_line("used three times", f"{touched['request_count']} requests counted")
     revoke = {"action": "revoke", "id": session["id"], "revoked_by": "bob", "reason": "The hour is over."}
-    said("bob revokes it", sentinel.invoke("SessionsFunction", revoke)["status"])
+    print_line("bob revokes it", sentinel.invoke("SessionsFunction", revoke)["status"])
     refused("used once more", sentinel, "SessionsFunction", touch)
 
 
@@ -271,14 +271,14 @@ def show_other_stack(engine: MiniStack, sentinel: Stack) -> None:
         orders = deploy(engine, first, "orders")
     name = orders.outputs["TableName"]
     status = sentinel.invoke("TablePlannerFunction", {"action": "status", "table_name": name})["status"]
-    said(f"the planner on {name}", f"{status}, {indexes(engine, name)}")
+    print_line(f"the planner on {name}", f"{status}, {indexes(engine, name)}")
     note(f"what {second.relative_to(ROOT)} would change, in one update:")
     event = {"action": "plan", "properties": properties(second), "old_properties": properties(first)}
     for line in sentinel.invoke("TablePlannerFunction", event)["summary"].splitlines():
         show(Text(f"  {line}", {"+": "green", "-": "red", "~": "yellow"}.get(line.strip()[:1], "")))
     with step("sam deploy"):
         deploy(engine, second, "orders")
-    said(f"{name} now", indexes(engine, name))
+    print_line(f"{name} now", indexes(engine, name))
 
 
 def properties(template: Path) -> dict[str, Any]:
@@ -298,7 +298,7 @@ def remove(engine: MiniStack, *stacks: str) -> None:
         with step(f"stack {stack}"):
             delete_stack(engine, stack)
     kept = dynamodb.list_tables()["TableNames"]
-    said("tables outlive their stack", ", ".join(kept))
+    print_line("tables outlive their stack", ", ".join(kept))
     for name in kept:
         dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
         dynamodb.delete_table(TableName=name)
@@ -306,17 +306,17 @@ def remove(engine: MiniStack, *stacks: str) -> None:
         *dynamodb.list_tables()["TableNames"],
         *(rule["Name"] for rule in engine.client("events").list_rules()["Rules"]),
     ]
-    said("so they are removed one by one", f"left over: {', '.join(left) or 'nothing'}")
+    print_line("so they are removed one by one", f"left over: {', '.join(left) or 'nothing'}")
 
 
 def refused(what: str, stack: Stack, function: str, event: object) -> None:
-    """Shows the refusal of an event that has to be refused."""
+    """Shows the refusal of an event that must be refused."""
     try:
         answer = stack.invoke(function, event)
     except FunctionFailed as error:
-        said(what, error.message, style="yellow")
+        print_line(what, error.message, style="yellow")
     else:
-        raise AssertionError(f"{function} took what it has to refuse: {answer}")
+        raise AssertionError(f"{function} accepted what it must refuse: {answer}")
 
 
 def chapter(title: str) -> None:
@@ -328,7 +328,7 @@ def note(text: str) -> None:
     show(Text(text, "dim"))
 
 
-def said(what: str, answer: str = "", *, style: str = "green") -> None:
+def print_line(what: str, answer: str = "", *, style: str = "green") -> None:
     row = Table.grid(padding=(0, 2, 0, 0))
     row.add_column(width=36)
     row.add_column()
@@ -342,11 +342,11 @@ def show(what: Table | Text) -> None:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Tells that `what` is going on, on a terminal, and how long it took."""
+    """Shows on a terminal that `what` is going on, then how long it took."""
     begun = time.monotonic()
     with console.status(f"{what} …"):
         yield
-    said(what, f"{time.monotonic() - begun:.0f} s", style="dim")
+    print_line(what, f"{time.monotonic() - begun:.0f} s", style="dim")
 
 
 if __name__ == "__main__":

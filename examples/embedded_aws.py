@@ -1,6 +1,6 @@
 """An AWS on this machine, to walk the pages of the documentation without an account; `make aws`.
 
-Prints the one line that a shell needs to use it, and runs until Ctrl-C. Everything in it is gone then.
+Prints the one line that a shell needs to use it, and runs until Ctrl-C, which removes everything in it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from engines import ROOT, EngineFailed, MiniStack, forget_caller
 
 SETTINGS = ROOT / ".cache" / "aws.env"
-# What the pages call, by the environment that has it: a reader with an account installs these.
+# The tools that the pages call, with the environment that has each. A reader with an account installs these.
 TOOLS = {"sam": "sam", "cfn-lint": "sam", "python": "docs"}
 
 # The AWS command line looks at a stack twice a minute; this AWS is done in a second.
@@ -36,7 +36,7 @@ def main() -> int:
             print(f"An AWS for this machine alone listens on {engine.endpoint}. In another terminal, in this folder:")
             print(f"\n    . {SETTINGS.relative_to(ROOT)}\n")
             print("Then follow any page: sam, aws, cfn-lint, python and sentinel-sam are on the PATH of that terminal.")
-            print("Ctrl-C here ends it, and all that is in it.", flush=True)
+            print("Ctrl-C here stops it and removes everything in it.", flush=True)
             signal.pause()
     except KeyboardInterrupt:
         print()

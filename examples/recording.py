@@ -1,6 +1,6 @@
 """A recording of the demo as an animated SVG; `make recording` writes docs/demo.svg.
 
-Runs `make demo`'s script, and keeps when each line came. In the picture a wait is at most two seconds long.
+Runs `make demo`'s script and records when each line appeared. In the picture, a wait lasts two seconds at most.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def record() -> list[tuple[float, str]]:
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:  # noqa: S603
         assert process.stdout is not None
         for line in process.stdout:
-            # What a spinner drew and took away again is not part of the recording.
+            # What a spinner drew and removed again is not part of the recording.
             if b"\x1b[1A" in line:
                 lines.pop()
             shown = re.sub(r"^.*\x1b\[2K|\x1b\[\?25[lh]|\r", "", line.decode().rstrip("\n"))

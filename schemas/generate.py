@@ -1,9 +1,9 @@
 """Writes the JSON Schemas in this folder from the code's own types; `make schemas`.
 
-`dynamodb-table.properties.json` the properties of `Custom::DynamoDBTable`; JSON Schema 2020-12
-`registry/custom-dynamodb-table.json` the same in the form of the CloudFormation registry, for cfn-lint and editors
-`events/<function>.json` what each function takes when it is invoked directly
-`changes/<record>.v1.json` the events that are sent to the event bus; a change that breaks readers makes a version 2
+`dynamodb-table.properties.json` has the properties of `Custom::DynamoDBTable`; JSON Schema 2020-12
+`registry/custom-dynamodb-table.json` has the same in the form of the CloudFormation registry, for cfn-lint and editors
+`events/<function>.json` has the events of a direct invocation of each function
+`changes/<record>.v1.json` has the events that are sent to the event bus; a change that breaks readers makes a version 2
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ AWS_REFERENCE = (
 # What AWS's reference does not explain.
 DESCRIPTIONS = {
     "Schema": "A named schema: gives keys, indexes, TTL, billing mode and a default TableName.",
-    "Existing": "What Create does with a table that is already there. TakeOver also takes one that another resource"
+    "Existing": "What Create does with a table that already exists. TakeOver also takes one that another resource"
     " manages.",
     "RemovalPolicy": "What Delete does. Only a table that this very resource created is ever deleted.",
-    "WaitForIndexes": "Detached answers CloudFormation before index builds are done; they go on by themselves.",
-    "TimeoutSeconds": "When to give up and answer FAILED with what is still running.",
+    "WaitForIndexes": "Detached answers CloudFormation before index builds are done; the builds go on by themselves.",
+    "TimeoutSeconds": "Seconds after which it gives up and answers FAILED, with what is still running.",
     "ServiceToken": "The output TableServiceToken of the application's stack.",
     "ServiceTimeout": "CloudFormation's own limit in seconds; TimeoutSeconds keeps below it.",
     "Arn": "The table's ARN.",
@@ -63,13 +63,13 @@ def properties_schema() -> dict[str, Any]:
         if name in shape["properties"]:
             shape["properties"][name]["description"] = text
     for holder in made["$defs"].values():
-        # A structure of nothing but what may be left out says something only where something is given.
+        # A structure whose fields are all optional must have at least one of them.
         if not holder.get("required") and all("default" not in each for each in holder["properties"].values()):
             holder["minProperties"] = 1
     return {
         "$schema": DRAFT,
         "title": "Custom::DynamoDBTable",
-        "description": f"Those of AWS::DynamoDB::Table, see {AWS_REFERENCE}, and the resource's own."
+        "description": f"The properties of AWS::DynamoDB::Table, see {AWS_REFERENCE}, and this resource's own."
         f" Not supported: {', '.join(sorted(REFUSED_PROPERTIES))}.",
         "type": "object",
         "properties": shape["properties"],
@@ -82,7 +82,7 @@ def properties_schema() -> dict[str, Any]:
 
 
 def registry_schema() -> dict[str, Any]:
-    """The same as the CloudFormation registry writes it: draft-07, with what Fn::GetAtt gives."""
+    """The same in the form of the CloudFormation registry: draft-07, with the attributes of Fn::GetAtt."""
     made = json.loads(json.dumps(properties_schema()).replace("#/$defs/", "#/definitions/"))
     definitions = made.pop("$defs")
     del made["$schema"], made["title"]
@@ -115,7 +115,7 @@ RECORDS: dict[str, tuple[type[Record], changes.Kind]] = {
     "break-glass": (BreakGlassEvent, changes.BREAK_GLASS),
     "session": (Session, changes.SESSIONS),
 }
-# As found: another application may have stored another type than this one does.
+# Any of these: another application may have stored another type than this one does.
 FOUND = ["string", "number", "boolean"]
 
 
@@ -171,7 +171,7 @@ def _delivered(detail_type: str, detail: dict[str, Any], shapes: dict[str, Any] 
 
 
 def load_function(function: str) -> ModuleType:
-    """functions/<function>/app.py as a module; each is called app, and has its folder to import from."""
+    """functions/<function>/app.py as a module; all are called app, and each imports from its own folder."""
     # Clients are made when it is imported.
     os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "SENTINEL_TABLE": "a-table", "SENTINEL_LEDGER": "a-ledger"}
     folder = FUNCTIONS / function
@@ -204,7 +204,7 @@ def _plain(schema: Any) -> Any:
     if "$ref" in kept:
         kept["$ref"] = _public(kept["$ref"])
     if "pattern" in kept:
-        # Python's own: there a line's end may stand before $. CloudFormation's registry knows no such look-ahead.
+        # Only Python needs it, since there $ also matches before a final line feed; the registry refuses it.
         kept["pattern"] = kept["pattern"].replace(r"(?!\n)$", "$")
     if "mapping" in kept:
         kept["mapping"] = {name: _public(target) for name, target in kept["mapping"].items()}
@@ -214,7 +214,7 @@ def _plain(schema: Any) -> Any:
         kept = {**alternatives[0], **kept}
     elif alternatives:
         kept["anyOf"] = alternatives
-    # msgspec gives the bounds in an order of its own, another one in each process.
+    # msgspec gives the bounds in an order that differs in each process.
     kept |= {bound: kept.pop(bound) for bound in BOUNDS if bound in kept}
     if "enum" in kept and all(isinstance(value, str) for value in kept["enum"]):
         kept = {"type": "string", **kept}
@@ -230,7 +230,7 @@ def schemas() -> dict[str, str]:
     """Every file of this folder that is generated: its path in it, and its text."""
     made = {PROPERTIES: properties_schema(), "registry/custom-dynamodb-table.json": registry_schema()}
     for app in sorted(FUNCTIONS.glob("*/app.py")):
-        if app.parent.name != "changes":  # it takes Lambda's events, nobody's own
+        if app.parent.name != "changes":  # it takes events of Lambda, not of a caller
             made[f"events/{app.parent.name}.json"] = event_schema(app.parent.name)
     for name, (record, kind) in RECORDS.items():
         made[f"changes/{name}.v1.json"] = change_schema(record, kind)
@@ -239,7 +239,7 @@ def schemas() -> dict[str, str]:
 
 
 def _printed(schema: Any) -> str:
-    """As JSON, with escapes for what an editor does not show: names may not have such characters, and patterns do."""
+    """As JSON, with escapes for characters that an editor does not show: patterns hold them."""
     printed = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     return re.sub("[\U00010000-\U0010ffff]", lambda found: json.dumps(found[0])[1:-1], printed)
 

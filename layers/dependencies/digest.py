@@ -1,7 +1,7 @@
-"""Prints the digest of what the functions are made of: the template and their modules.
+"""Prints a digest of the functions: of the template and their modules.
 
-python digest.py MAKEFILE: the layer's own, whose path says where the project is, also where that has spaces. Ends with
-an error where there is nothing to digest: the digest of nothing would never change, and SnapStart serve old code.
+python digest.py MAKEFILE: MAKEFILE is the layer's own, whose path shows where the project is and may have spaces. Fails
+if there is nothing to digest: that digest would never change, and SnapStart would serve old code.
 """
 
 import hashlib

@@ -1,19 +1,19 @@
-"""Takes out of the installed dependencies what the functions of this application never use: run by the layer's build.
+"""Removes from the installed dependencies what the functions never use. The layer's build runs it.
 
     python trim.py FOLDER
 
 botocore brings the models of some 400 services and the certificate authorities of the whole web as of 2017. Reading
-them is a third of a cold start, so what stays is:
+them takes a third of a cold start, so only these stay:
 
 - models: the services of `SERVICES`, with the operations that are called, without documentation, uncompressed;
-  beside them DynamoDB's with fewer operations, for who calls no others: the record functions and the planner;
+  beside them two models of DynamoDB with fewer operations, for the record functions and the planner;
 - endpoints.json: those services;
 - cacert.pem: the five authorities that Amazon Trust Services names for AWS's endpoints. `AWS_CA_BUNDLE` still replaces
   it, and does so where other authorities sign: the template names the runtime's own bundle in those partitions;
 - of Powertools: what Logger and Metrics import.
 
-Modules that botocore and boto3 import stay, used or not: this removes files, it changes no code. Licences and notices
-stay, too; and since they ask for a word about what was changed, this text goes beside them as TRIMMED.txt.
+Modules that botocore and boto3 import stay, used or not: this removes files and changes no code. Licences and notices
+stay, too. They require a statement of changes, so this text is stored beside them as TRIMMED.txt.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ FEWER = {
     },
 }
 DATA = ("endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json")
-# Those that Amazon Trust Services asks its customers to trust.
+# The authorities that Amazon Trust Services asks its customers to trust.
 AUTHORITIES = re.compile(r'# Label: "(Amazon Root CA [1-4]|Starfield Services Root Certificate Authority - G2)"')
 
 UTILITIES = ("jmespath_utils", "typing")
@@ -160,7 +160,7 @@ def trim_models(data: Path) -> None:
 
 
 def add_models(botocore: Path) -> None:
-    """Makes the models of `FEWER`, from the one that is trimmed already."""
+    """Makes the models of `FEWER` from the trimmed one."""
     service = Path("dynamodb", SERVICES["dynamodb"][0], "service-2.json")
     model = json.loads((botocore / "data" / service).read_bytes())
     for folder, operations in FEWER.items():
@@ -170,7 +170,7 @@ def add_models(botocore: Path) -> None:
 
 
 def with_operations(model: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """The model with these operations alone, and with the shapes that they lead to."""
+    """The model with these operations only, and with the shapes that they use."""
     operations = {name: model["operations"][name] for name in sorted(names)}
     shapes: dict[str, Any] = {}
     waiting = list(shape_names(operations))
@@ -182,7 +182,7 @@ def with_operations(model: dict[str, Any], names: set[str]) -> dict[str, Any]:
 
 
 def shape_names(node: Any) -> Iterator[str]:
-    """The shapes that a part of a model names; a member that is called `shape` is no name."""
+    """The shapes that a part of a model names; a member called `shape` is not a name."""
     if isinstance(node, dict):
         if isinstance(node.get("shape"), str):
             yield node["shape"]
@@ -194,7 +194,7 @@ def shape_names(node: Any) -> Iterator[str]:
 
 
 def undocumented(model: Any) -> Any:
-    """The model without its texts; a member that is called `documentation` stays, since only texts go."""
+    """The model without its documentation; a member called `documentation` stays, since it is not a text."""
     if isinstance(model, dict):
         return {
             key: undocumented(value)
@@ -220,7 +220,7 @@ def write(file: Path, value: object) -> None:
 
 
 def trim_packages(folder: Path) -> None:
-    """Fails on what is not there any more, so that an upgrade is looked at."""
+    """Fails if one of `UNUSED` is missing, so that somebody reviews an upgrade."""
     for name in UNUSED:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -25,7 +25,7 @@ CALLER = {
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
 
-# What the event bus was told, in the order of the story.
+# What the event bus received, in the order of the story.
 TOLD = (
     "production-read: created → pending",
     "production-read: pending → approved",

@@ -276,6 +276,6 @@ def test_without_the_parameter_nothing_of_it_is_left(ministack: MiniStack, built
     assert "ChangesFunction" in resources()
     deploy(ministack, built / "template.yaml", "told", EventBusName="", **NAMES)
     assert streams() == [False, False, False]
-    assert {name for name in resources() if "Change" in name or "Untold" in name} == set()
+    assert {name for name in resources() if "Change" in name} == set()
     mappings = ministack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert [m for m in mappings if "told" in m["FunctionArn"]] == []

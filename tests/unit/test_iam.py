@@ -219,7 +219,7 @@ def test_the_changes_function_reads_the_three_streams_sends_to_one_bus_and_its_q
         for table in ("requests", "breakglass", "sessions")
     }
     expected = {(action, stream) for action in reads for stream in streams}
-    expected |= {("events:PutEvents", own), ("sqs:SendMessage", roles.arn("sqs", "UntoldChangesQueue"))}
+    expected |= {("events:PutEvents", own), ("sqs:SendMessage", roles.arn("sqs", "UndeliveredChangesQueue"))}
     foreign = {
         *(roles.arn("dynamodb", f"table/sentinel-{table}") for table in ("requests", "breakglass", "sessions")),
         roles.arn("dynamodb", "table/payroll/stream/2026-11-21T02:08:00.000"),

@@ -131,11 +131,11 @@ EVENTS = {
     "ChangesFunction",
     "ChangesLogGroup",
     "ChangesRole",
-    "UntoldChangesQueue",
+    "UndeliveredChangesQueue",
     "RequestsChanges",
     "BreakGlassChanges",
     "SessionsChanges",
-    "UntoldChangesAlarm",
+    "UndeliveredChangesAlarm",
     "ChangesLateAlarm",
 }
 
@@ -143,9 +143,7 @@ EVENTS = {
 def test_without_an_event_bus_nothing_of_the_events_is_there() -> None:
     assert TEMPLATE["Conditions"]["HasEventBus"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "EventBusName"}, ""]}]}
     conditions = {
-        name: resource.get("Condition")
-        for name, resource in TEMPLATE["Resources"].items()
-        if any(word in name for word in ("Change", "Untold"))
+        name: resource.get("Condition") for name, resource in TEMPLATE["Resources"].items() if "Change" in name
     }
     assert conditions == {name: "HasEventBus" + "AndAlarms" * name.endswith("Alarm") for name in EVENTS}
     assert TEMPLATE["Outputs"]["ChangesFunctionName"]["Condition"] == "HasEventBus"
@@ -167,7 +165,7 @@ def test_each_stream_is_read_from_its_beginning_and_what_cannot_be_sent_goes_to_
         "BisectBatchOnFunctionError": "true",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "MaximumRecordAgeInSeconds": str(23 * 3600),
-        "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["UntoldChangesQueue", "Arn"]}}},
+        "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["UndeliveredChangesQueue", "Arn"]}}},
     }
 
 
