@@ -77,7 +77,9 @@ class ManagedTables:
         """The same for one table. Raises `InvalidEvent` where it is not managed, AWS's refusals and `LedgerFailed`."""
         name = self._ledger.read_table(table)
         if name is None:
-            raise InvalidEvent(f"{table} is not managed by this application.", "The action 'tables' lists those.")
+            raise InvalidEvent(
+                f"{table} is not managed by this application.", "The action 'tables' lists all managed tables."
+            )
         return self._drift(table, name, self._ledger.read_owner(*resource_of(name.owner)))
 
     def _managed(self, table: str, name: TableName, resource: Resource | None) -> Managed:
