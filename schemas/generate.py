@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -240,8 +239,10 @@ def schemas() -> dict[str, str]:
 
 def _printed(schema: Any) -> str:
     """As JSON, with escapes for characters that an editor does not show: patterns hold them."""
-    printed = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-    return re.sub("[\U00010000-\U0010ffff]", lambda found: json.dumps(found[0])[1:-1], printed)
+    printed = json.dumps(schema, indent=2) + "\n"
+    for shown in "→…":
+        printed = printed.replace(json.dumps(shown)[1:-1], shown)
+    return printed.replace("\x7f", "\\u007f")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ them takes a third of a cold start, so only these stay:
 
 - models: the services of `SERVICES`, with the operations that are called, without documentation, uncompressed;
   beside them two models of DynamoDB with fewer operations, for the record functions and the planner;
-- endpoints.json: those services;
+- endpoints.json: those services, and DynamoDB alone beside the two models;
 - cacert.pem: the five authorities that Amazon Trust Services names for AWS's endpoints. `AWS_CA_BUNDLE` still replaces
   it, and does so where other authorities sign: the template names the runtime's own bundle in those partitions;
 - of Powertools: what Logger and Metrics import.
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 # Service → API version and operations. Functions call no other.
 SERVICES = {
@@ -151,22 +151,28 @@ def trim_models(data: Path) -> None:
                 write(file.with_name(f"{kind}.json"), model)
             if kind not in ("service-2", "endpoint-rule-set-1") or file.suffix == ".gz":
                 file.unlink()
-    endpoints = json.loads((data / "endpoints.json").read_bytes())
-    for partition in endpoints["partitions"]:
-        partition["services"] = {
-            name: partition["services"][name] for name in SERVICES if name in partition["services"]
-        }
-    write(data / "endpoints.json", endpoints)
+    write(data / "endpoints.json", of_services(json.loads((data / "endpoints.json").read_bytes()), SERVICES))
 
 
 def add_models(botocore: Path) -> None:
-    """Makes the models of `FEWER` from the trimmed one."""
+    """Makes the models of `FEWER` from the trimmed one, each with the endpoints of DynamoDB."""
     service = Path("dynamodb", SERVICES["dynamodb"][0], "service-2.json")
     model = json.loads((botocore / "data" / service).read_bytes())
+    endpoints = of_services(json.loads((botocore / "data" / "endpoints.json").read_bytes()), {"dynamodb"})
     for folder, operations in FEWER.items():
         target = botocore / folder / service
         target.parent.mkdir(parents=True)
         write(target, with_operations(model, operations))
+        write(botocore / folder / "endpoints.json", endpoints)
+
+
+def of_services(endpoints: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """The endpoints of these services only."""
+    partitions = [
+        {**partition, "services": {name: of for name, of in partition["services"].items() if name in names}}
+        for partition in endpoints["partitions"]
+    ]
+    return {**endpoints, "partitions": partitions}
 
 
 def with_operations(model: dict[str, Any], names: set[str]) -> dict[str, Any]:

@@ -86,11 +86,16 @@ def test_who_calls_few_operations_reads_a_model_of_these(
     assert few["shapes"].items() <= all_of_them["shapes"].items()
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"])
-@pytest.mark.parametrize("service", SERVICES)
-def test_endpoints_are_those_of_the_whole_botocore(loader: Loader, service: str, region: str) -> None:
+# For which services a folder of the layer's botocore has the endpoints.
+ENDPOINTS = [*[("data", service) for service in SERVICES], ("items", "dynamodb"), ("reads", "dynamodb")]
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "local", "a-new-1"])
+@pytest.mark.parametrize(("folder", "service"), ENDPOINTS)
+def test_endpoints_are_those_of_the_whole_botocore(layer: Path, folder: str, service: str, region: str) -> None:
     session = botocore.session.Session()
-    session.register_component("data_loader", loader)
+    paths = [str(layer / "botocore" / name) for name in (folder, "data")]
+    session.register_component("data_loader", Loader(paths, include_default_search_paths=False))
     trimmed = session.create_client(service, region_name=region)
     whole = botocore.session.Session().create_client(service, region_name=region)
     assert trimmed.meta.endpoint_url == whole.meta.endpoint_url
