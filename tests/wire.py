@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import threading
 import time
 from collections import Counter, defaultdict, deque
@@ -95,10 +96,11 @@ def _error(code: str, message: str) -> dict[str, str]:
 
 
 class Wire:
-    """A proxy in front of `endpoint` (http); a context manager."""
+    """A proxy in front of `endpoint`; a context manager. `authority` is the file of who signed an https endpoint."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, authority: str = "") -> None:
         self._target = urlsplit(endpoint).netloc
+        self._trust = ssl.create_default_context(cafile=authority) if authority else None
         self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
         self.sent: list[Sent] = []
@@ -183,6 +185,8 @@ class Wire:
 
     def _ask(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection(self._target, timeout=60)
+        if self._trust:
+            connection = http.client.HTTPSConnection(self._target, timeout=60, context=self._trust)
         try:
             headers = {name: value for name, value in request.headers.items() if name.lower() != "expect"}
             connection.request("POST", request.path, body, headers)
