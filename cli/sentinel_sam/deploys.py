@@ -34,9 +34,9 @@ def show_picture(stack: Stack, log: Any, since: int, tables: tuple[str, ...], sv
         raise click.UsageError(f"The log has no line of the provisioner about {about}{further}")
     if svg:
         svg.write(picture.as_svg(found))
-    elif mermaid:
+    if mermaid:
         click.echo(picture.as_mermaid(found), nl=False)
-    else:
+    if not (svg or mermaid):
         click.echo(picture.as_text(found, shutil.get_terminal_size((100, 24)).columns), nl=False)
 
 

@@ -202,7 +202,10 @@ def test_one_command_draws_it(tmp_path: Path) -> None:
     assert "UpdateTimeToLive ttl" in CliRunner().invoke(main, ["picture", "-"], input="\n".join(LOG)).output
     assert CliRunner().invoke(main, ["picture", "-", "--svg", str(svg)], input="\n".join(LOG)).exit_code == 0
     assert svg.read_text().startswith("<svg")
-    assert CliRunner().invoke(main, ["picture", "-", "--mermaid"], input="\n".join(LOG)).output.startswith("gantt\n")
+    svg.unlink()
+    both = CliRunner().invoke(main, ["picture", "-", "--mermaid", "--svg", str(svg)], input="\n".join(LOG))
+    assert both.output.startswith("gantt\n")
+    assert svg.read_text().startswith("<svg")
 
 
 class Logs:
