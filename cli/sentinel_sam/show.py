@@ -112,12 +112,12 @@ def unreadable(found: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def plan(answer: Mapping[str, Any], name: str) -> None:
-    """Prints a plan as a diff, with what it assumes and what it leaves alone."""
+def plan(answer: Mapping[str, Any], name: str, without_changes: str = "nothing to do") -> None:
+    """Prints a plan or a drift as a diff, with what it assumes and what it leaves alone."""
     out = console()
     out.print(Text(answer["table_name"], style="bold"), text(f" ({name})" if name else "", style="dim"), sep="")
     if answer["up_to_date"]:
-        out.print("  nothing to do")
+        out.print(f"  {without_changes}")
     else:
         for line in answer["summary"].splitlines():
             out.print(Text("  "), text(line, style=LINE_STYLES.get(line[:1], "")), sep="")

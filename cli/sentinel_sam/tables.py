@@ -140,7 +140,7 @@ def drift(stack: Stack, tables: tuple[str, ...], check: bool, json: bool) -> Non
         show.as_json({"tables": found})
     else:
         for row in found:
-            show.plan(row, _owner(row))
+            show.plan(row, _owner(row), without_changes="as last applied")
         if not found:
             show.records([], ())
     if check and not all(row["up_to_date"] for row in found):

@@ -30,7 +30,7 @@ def cfn() -> Iterator[Deployment]:
 )
 def test_how_long_builds_take_is_said_in_minutes(builds: tuple[str, ...], said: str) -> None:
     assert build_times(builds, detached=True) == said
-    way_out = "; WaitForIndexes: Detached answers before" if builds else ""
+    way_out = "; with WaitForIndexes: Detached, the deploy does not wait for them" if builds else ""
     assert build_times(builds, detached=False) == said + way_out
 
 

@@ -362,8 +362,8 @@ def test_every_managed_table_is_a_line(run: Callable[..., Result]) -> None:
 @pytest.mark.parametrize(
     ("answer", "options", "code", "shown"),
     [
-        ({**SAME, "summary": "orders is as declared"}, [], 0, "nothing to do"),
-        ({**SAME, "summary": "orders is as declared"}, ["--check"], 0, "nothing to do"),
+        ({**SAME, "summary": "orders is as declared"}, [], 0, "as last applied"),
+        ({**SAME, "summary": "orders is as declared"}, ["--check"], 0, "as last applied"),
         (DRIFTED, [], 0, "~ deletion protection  off → on"),
         (DRIFTED, ["--check"], 3, "~ deletion protection  off → on"),
     ],

@@ -252,7 +252,8 @@ def test_one_resource_can_be_asked_for() -> None:
 
 
 def test_what_asks_for_the_functions_own_fields_is_not_shown_and_the_rest_is() -> None:
-    times = "1 index to build: about 10 to 20 min on a small table; WaitForIndexes: Detached answers before"
+    times = "1 index to build: about 10 to 20 min on a small table; with WaitForIndexes: Detached, the deploy"
+    times += " does not wait for them"
     assumes = ["a Create: give old_properties to plan an Update", "no owner: give stack_id and logical_id", times]
     answer = {**PLAN, "assumes": assumes}
     done = run(Cloud(plan=answer), "plan", "-", input="Schema: approval")

@@ -219,7 +219,8 @@ def test_a_plan_of_an_update_is_a_diff(planner: Function, provisioner: Function)
     ]
     assert plan["unmanaged"] == ["index gsi-team is not declared; left alone"]
     assert plan["assumes"] == [
-        "1 index to build: about 10 to 20 min on a small table; WaitForIndexes: Detached answers before"
+        "1 index to build: about 10 to 20 min on a small table; with WaitForIndexes: Detached, the deploy"
+        " does not wait for them"
     ]
     assert not plan["up_to_date"]
 

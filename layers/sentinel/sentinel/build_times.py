@@ -26,7 +26,7 @@ def build_times(builds: tuple[str, ...], *, detached: bool) -> str:
     number = "1 index" if len(builds) == 1 else f"{len(builds)} indexes"
     row = "" if len(builds) == 1 else ", one after another"
     least, most = (5 * round(len(builds) * seconds * 1.07 / 300) for seconds in (QUICKEST, SLOWEST))
-    way_out = "" if detached else "; WaitForIndexes: Detached answers before"
+    way_out = "" if detached else "; with WaitForIndexes: Detached, the deploy does not wait for them"
     return f"{number} to build{row}: about {max(least, 5)} to {most} min on a small table{way_out}"
 
 
