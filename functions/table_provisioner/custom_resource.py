@@ -19,6 +19,7 @@ from event import check, is_poll
 from poll_rule import came_by_alias
 from send_answer import put_answer
 from sentinel.errors import InvalidEvent, ServiceUnavailable
+from sentinel.ledger import resource_key
 from table_resource import Claimed, Done, GoesOn
 
 if TYPE_CHECKING:
@@ -96,13 +97,12 @@ class CustomResource(CfnResource):
             self._send()
         if self._raised:
             raise self._raised
-        # The answer goes first: a rule that is gone before it is sent would leave CloudFormation waiting.
-        if isinstance(self._reaction, GoesOn) or (isinstance(self._reaction, Done) and self._reaction.confirm):
+        reaction = self._reaction
+        if isinstance(reaction, GoesOn) or (isinstance(reaction, Done) and reaction.rule != "goes"):
             return
-        if polls:
-            self._rule.remove(event["resource"], event["request"])
-        elif self._claimed and isinstance(self._reaction, Done) and self._reaction.unrecorded:
-            self._rule.remove(self._claimed.hold.key, self._claimed.hold.request.id)
+        # The answer goes first: a rule that is gone before it is sent would leave CloudFormation waiting.
+        key = event["resource"] if polls else resource_key(event["StackId"], event["LogicalResourceId"])
+        self._rule.remove(key, event["request"] if polls else event["RequestId"])
 
     # -------------------------------------------------------------- what crhelper calls
 

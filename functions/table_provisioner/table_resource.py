@@ -6,7 +6,8 @@ Nothing here depends on crhelper: the outcome of an event is a value, `Done`, `G
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from answer import body, internal_error
 from event import signed_at
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from poll_rule import PollRule
     from sentinel.ledger import Hold, Ledger
+    from sentinel.ledger_items import Request
     from sentinel.properties import Declaration
     from sentinel.run import Outcome
     from sentinel.switches import Switches
@@ -39,14 +41,17 @@ SUPERSEDED = "SUPERSEDED: a later request of this resource is there."
 
 
 class Done(NamedTuple):
-    """The answer is decided and recorded: send it to `url`. With `left`, work goes on after it: the rule is there, and
-    once the answer is sent `confirm` is called. Otherwise the rule goes, if there may be one: where this is a poll, or
-    where the answer is `unrecorded`, so that a rule would go on with the request once the ledger is back."""
+    """The answer is decided and recorded: send it to `url`, then call `confirm`, if there is one.
+
+    `rule`: it "stays" where work goes on after the answer; it "goes", if it is there; or there is "none", and no call
+    has to find that out. A rule may be there once any other worker has had the request, even without a target: one
+    that died while it made or removed the rule.
+    """
 
     answer: str
     url: str
     confirm: Callable[[], None] | None = None
-    unrecorded: bool = False
+    rule: Literal["stays", "goes", "none"] = "goes"
 
 
 class GoesOn(NamedTuple):
@@ -54,7 +59,7 @@ class GoesOn(NamedTuple):
 
 
 class Nothing(NamedTuple):
-    """There is nothing to answer, and a poll's rule is removed."""
+    """There is nothing to answer, and nothing goes on: the rule goes, if it is there."""
 
 
 Reaction = Done | GoesOn | Nothing
@@ -139,8 +144,8 @@ class TableResource:
             self._api.log(f"{table}: a later request of this resource is there", table=table)
             return Done(body(event, "FAILED", _physical_id(event, table), reason=SUPERSEDED), event["ResponseURL"])
         if isinstance(begun, Replay):
-            url = event["ResponseURL"]
-            return self._replayed(begun, resource_key(delivery.stack_id, delivery.logical_id), url, function_arn)
+            key = resource_key(delivery.stack_id, delivery.logical_id)
+            return self._answered(begun.request, key, event["ResponseURL"], function_arn, first=begun.first)
         return Claimed(event, begun, False, function_arn)
 
     def resume(self, key: str, request_id: str, function_arn: str, seconds: float) -> Claimed | Reaction:
@@ -150,7 +155,7 @@ class TableResource:
         if isinstance(begun, Ended):
             return Nothing()
         if isinstance(begun, Replay):
-            return self._replayed(begun, key, begun.request.url, function_arn)
+            return self._answered(begun.request, key, begun.request.url, function_arn)
         request = begun.request
         stack_id, logical_id = resource_of(key)
         event = {
@@ -164,12 +169,19 @@ class TableResource:
         }
         return Claimed(event, begun, True, function_arn)
 
-    def _replayed(self, replay: Replay, key: str, url: str, function_arn: str) -> Reaction:
-        request = replay.request
-        if request.left != "unsent":
-            return Done(request.answer, url)
-        self._rule.put(key, request.id, request.table, function_arn)
-        return Done(request.answer, url, lambda: self._ledger.note(key, request.id, left="sent", url=""))
+    def _answered(
+        self, request: Request, key: str, url: str, function_arn: str, *, first: bool = False, has_rule: bool = False
+    ) -> Done:
+        """Sends a recorded answer; `first`: no other worker has had this request. If work is left, its rule comes
+        before the answer."""
+        if request.left == "sent":
+            return Done(request.answer, url, rule="stays")
+        if not request.left:
+            return Done(request.answer, url, rule="none" if first else "goes")
+        if not has_rule:
+            self._rule.put(key, request.id, request.table, function_arn)
+        confirm = partial(self._ledger.note, key, request.id, left="sent", url="")
+        return Done(request.answer, url, confirm, rule="stays")
 
     def _without_ledger(self, failed: LedgerFailed, event: dict[str, Any], declaration: Declaration | None) -> Reaction:
         """The ledger will not recover on its own, and nothing is written without it. A table that is retained anyway
@@ -204,7 +216,7 @@ class TableResource:
             return self._refused(claimed, reason)
         except (LedgerFailed, Fenced):
             status = "SUCCESS" if claimed.hold.way_back else "FAILED"
-            return Done(self._body(claimed, status, reason), claimed.hold.request.url, unrecorded=True)
+            return Done(self._body(claimed, status, reason), claimed.hold.request.url)
 
     def _work(self, claimed: Claimed, end: float) -> Reaction:
         hold = claimed.hold
@@ -378,8 +390,8 @@ class TableResource:
     ) -> Reaction:
         hold = claimed.hold
         url = hold.request.url
-        answer = hold.record(answer, left=left, keeps_url=claimed.is_poll or left, indexes=indexes)
-        return Done(answer, url, hold.sent if left else None)
+        recorded = hold.record(answer, left=left, keeps_url=claimed.is_poll or left, indexes=indexes)
+        return self._answered(recorded, hold.key, url, claimed.function_arn, first=not hold.again, has_rule=left)
 
     def _body(self, claimed: Claimed, status: str, reason: str = "", data: dict[str, str] | None = None) -> str:
         return body(

@@ -30,6 +30,7 @@ LATER = "the rest comes late"  # when everything has come to rest, or by a switc
 DEATHS = ("dies before", "dies after")
 LATE = "dies, and the call takes effect late"
 READ_TIMEOUT = 18.0
+POLL_RETRY = 60.0  # seconds until Lambda invokes a poll again that has died
 LONGEST_RUN = 3 * 3600.0
 TOKEN = re.compile(r"[\w ]+~\d+")
 
@@ -66,7 +67,7 @@ class Execution:
         self._chosen: Invocation | None = None
         self._pruned = False
         self._written: str | None = None  # everything that can be seen; None after a write
-        self._late: list[str] = []  # calls that are to take effect
+        self._late: list[str] = []  # calls that are to take effect, and polls that are to come again
         self._numbers: Counter[str] = Counter()
         self._branching = False
         self._switches, self._deaths = limits.switches, limits.deaths
@@ -109,7 +110,13 @@ class Execution:
 
     def _poll(self, arn: str, text: str) -> None:
         assert arn == ALIAS_ARN
-        event = json.loads(text)
+        self._begin_poll(json.loads(text))
+
+    def _poll_again(self, due: str, event: dict[str, Any]) -> None:
+        self._late.remove(due)
+        self._begin_poll(event)
+
+    def _begin_poll(self, event: dict[str, Any]) -> None:
         name = f"poll of {event['request']}"
         self._numbers[name] += 1
         poll = Invocation(f"{name} {self._numbers[name]}", event["request"], event, poll=True)
@@ -273,12 +280,16 @@ class Execution:
             self._ended(invocation)
 
     def _ended(self, invocation: Invocation) -> None:
-        """Lambda delivers an event again whose invocation has died or failed, not a poll's."""
+        """Lambda delivers an event again whose invocation has died; a poll only after a while."""
         if invocation.error is None:
             return
         if not isinstance(invocation.error, Died):
             self.monitor.wrong.append(f"{invocation.name} fails: {invocation.error!r}")
-        elif not invocation.poll:
+        elif invocation.poll:
+            due = f"{self._clock()} {invocation.name} again"
+            self._late.append(due)
+            self._clock.at(self._clock() + POLL_RETRY, lambda: self._poll_again(due, invocation.event))
+        else:
             self._numbers[invocation.request] += 1
             name = f"{invocation.request}{self._numbers[invocation.request]}"
             again = Invocation(name, invocation.request, invocation.event, poll=False)

@@ -134,7 +134,7 @@ class Nothing:
 
 # Not shrunk: each example is a deploy.
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

@@ -77,9 +77,11 @@ class Delivery(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """The request already has its answer: send it again. If work is left, make its rule first."""
+    """The request has its answer: send it. If work is left, make its rule first. `first`: it was decided just now, and
+    no other worker has had this request."""
 
     request: Request
+    first: bool = False
 
 
 class Superseded(NamedTuple):
@@ -173,7 +175,7 @@ class Ledger:
                 request.answer, request.ended = answer(*decided), now
                 request.properties = request.former = b""
                 if self._write(self._put(key, new, resource), *self._stopped(key, replaced, "")):
-                    return Replay(request)
+                    return Replay(request, first=True)
                 continue
             stopped = self._stopped(key, replaced, delivery.table)
             if hold := self._claim(key, new, resource, name, request, stopped):
@@ -246,6 +248,8 @@ class Ledger:
         name: TableName | None,
         request: Request,
         others: list[dict[str, Any]],
+        *,
+        again: bool = False,
     ) -> Hold | None:
         """The transaction that makes this worker the one that may write; None where a condition was lost."""
         mine = name is not None and name.owner == key
@@ -259,14 +263,16 @@ class Ledger:
         name_write = self._put(_table_key(request.table), claimed, name)
         if not self._write(self._put(key, new, old), name_write, *others):
             return None
-        return Hold(self, key, request, new, claimed, knew_table=mine, knew_resource=old is not None)
+        knew_resource = old is not None
+        return Hold(self, key, request, new, claimed, knew_table=mine, knew_resource=knew_resource, again=again)
 
     def _claim_again(self, key: str, resource: Resource, name: TableName | None, request: Request) -> Hold | None:
         """A further delivery or a poll of a request in hand takes the token, whoever has it. Where the table was taken
         by another resource meanwhile, the hold may answer, and write nothing."""
         if name and name.owner != key:
-            return Hold(self, key, request, resource, TableName(owner=key), knew_table=False, knew_resource=True)
-        return self._claim(key, resource, resource, name, request, [])
+            unknown = TableName(owner=key)
+            return Hold(self, key, request, resource, unknown, knew_table=False, knew_resource=True, again=True)
+        return self._claim(key, resource, resource, name, request, [], again=True)
 
     def _retire(self, new: Resource, old: Request | None) -> None:
         """A request in hand becomes an earlier one."""
@@ -423,7 +429,8 @@ class Hold:
     `begins` is the moment of the first look: before it, a former holder's call may still take effect. `way_back`: the
     request goes back to what was applied last, or before that. `former` are the declarations that may have left
     something on the table, the newest first, the newest of them at `changed_at`; `applied` is the last one that was
-    reached. `knew_table`: the name was this resource's already; `knew_resource`: the ledger knew the resource.
+    reached. `knew_table`: the name was this resource's already; `knew_resource`: the ledger knew the resource;
+    `again`: another delivery or a poll has claimed this request before.
     """
 
     def __init__(
@@ -436,10 +443,11 @@ class Hold:
         *,
         knew_table: bool,
         knew_resource: bool,
+        again: bool,
     ) -> None:
         self._ledger, self._clock = ledger, ledger.clock
         self.key, self.request, self.name, self._resource = key, request, name, resource
-        self.knew_table, self.knew_resource = knew_table, knew_resource
+        self.knew_table, self.knew_resource, self.again = knew_table, knew_resource, again
         self.begins = name.busy_until + CLOCKS_DIFFER if name.busy_until else 0.0
         self.way_back = request.type == "Update" and _is_way_back(resource, request.digest)
         traces = [trace for trace in resource.traces if trace.table == request.table]
@@ -526,10 +534,10 @@ class Hold:
 
     def record(
         self, answer: str, *, left: bool = False, keeps_url: bool = True, indexes: frozenset[str] | None = None
-    ) -> str:
-        """Records the answer before it is sent. Returns the recorded answer, which is another worker's if that worker
-        was faster. With `left`, work goes on after the answer. `indexes`: those that are there or declared; the ledger
-        forgets other names. Raises `Fenced` and `LedgerFailed`."""
+    ) -> Request:
+        """Records the answer before it is sent. Returns the request with the recorded answer, which is another worker's
+        if that worker was faster. With `left`, work goes on after the answer. `indexes`: those that are there or
+        declared; the ledger forgets other names. Raises `Fenced` and `LedgerFailed`."""
         status = status_of(answer)
         # Never while a call may still take effect, one of ours or of a former holder.
         if (wait := max(self._unsure_until, self.begins) - self._clock()) > 0:
@@ -542,7 +550,7 @@ class Hold:
             if resource is None or mine is None:
                 raise self._lost()
             if mine.answer:
-                return mine.answer
+                return mine
             holds = found is not None and found.token == self.name.token and found.owner == self.key
             if not holds and self.name.token:
                 raise self._lost()
@@ -563,7 +571,7 @@ class Hold:
                 writes.append(self._ledger._put(table_key, None if gone else name, found))
             if self._ledger._write(*writes):
                 self.name, self.request = name, request
-                return answer
+                return request
             resource, found = self._ledger._read(self.key, self.request.table)
 
     def _conclude(self, new: Resource, request: Request, answer: str, status: str, *, left: bool, wrote: bool) -> None:
@@ -589,10 +597,6 @@ class Hold:
             _add_trace(new, declared)
         if not left and request.type != "Delete":
             request.former = b""
-
-    def sent(self) -> None:
-        """An answer with work left was sent. Raises `LedgerFailed`."""
-        self._ledger.note(self.key, self.request.id, left="sent", url="")
 
     def finished(self) -> None:
         """Nothing is left to do after the answer. Raises `LedgerFailed`."""
