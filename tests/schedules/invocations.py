@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import threading
 from dataclasses import replace
@@ -17,6 +16,7 @@ from poll_rule import PollRule, alias_arn
 from sentinel.ledger import Ledger
 from sentinel.provisioner import TableProvisioner
 from sentinel.switches import Switches
+from strict_aws.copies import copied
 from strict_aws.faults import ServiceError
 from strict_aws.items import OPERATIONS
 from strict_aws.region import FakeAWS
@@ -53,7 +53,7 @@ class Region:
     def make(self, call: Call) -> dict[str, Any]:
         """Carries a call out. Raises `ServiceError`."""
         method = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", call.operation).lower()
-        answer: dict[str, Any] = getattr(self._services[call.service], method)(copy.deepcopy(call.params))
+        answer: dict[str, Any] = getattr(self._services[call.service], method)(copied(call.params))
         if call.operation == "CreateTable":
             self._made += 1  # ids are the same in every run
             self.tables.tables[call.params["TableName"]].number = f"table-{self._made}"
@@ -146,4 +146,4 @@ def start(
 
     ends = clock() + LAMBDA_SECONDS
     context = Context("id", function_arn, "provisioner", lambda: ends - clock())
-    CustomResource(resource, rule, log=log, send=send)(copy.deepcopy(invocation.event), context)
+    CustomResource(resource, rule, log=log, send=send)(copied(invocation.event), context)

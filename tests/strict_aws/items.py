@@ -5,9 +5,9 @@ Conditions are held as DynamoDB holds them; an expression that is not known is r
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
+from strict_aws.copies import copied
 from strict_aws.faults import ServiceError
 
 OPERATIONS = ("BatchGetItem", "GetItem", "PutItem", "Scan", "TransactWriteItems")
@@ -29,21 +29,21 @@ class ItemModel:
         self._check()
         assert params["ConsistentRead"]
         item = self.items.get(params["Key"]["pk"]["S"])
-        return {"Item": copy.deepcopy(item)} if item else {}
+        return {"Item": copied(item)} if item else {}
 
     def batch_get_item(self, params: dict[str, Any]) -> dict[str, Any]:
         self._check()
         ((name, asked),) = params["RequestItems"].items()
         assert asked["ConsistentRead"]
         found = [self.items.get(key["pk"]["S"]) for key in asked["Keys"]]
-        return {"Responses": {name: copy.deepcopy([item for item in found if item])}}
+        return {"Responses": {name: copied([item for item in found if item])}}
 
     def scan(self, params: dict[str, Any]) -> dict[str, Any]:
         self._check()
         assert params["FilterExpression"] == "begins_with(pk, :prefix)"
         prefix = params["ExpressionAttributeValues"][":prefix"]["S"]
         found = [item for key, item in sorted(self.items.items()) if key.startswith(prefix)]
-        return {"Items": copy.deepcopy(found), "Count": len(found), "ScannedCount": len(self.items)}
+        return {"Items": copied(found), "Count": len(found), "ScannedCount": len(self.items)}
 
     def put_item(self, params: dict[str, Any]) -> dict[str, Any]:
         self._check()
@@ -77,7 +77,7 @@ class ItemModel:
             raise ServiceError("ResourceNotFoundException", "Requested resource not found")
 
     def _put(self, write: dict[str, Any]) -> None:
-        self.items[write["Item"]["pk"]["S"]] = copy.deepcopy(write["Item"])
+        self.items[write["Item"]["pk"]["S"]] = copied(write["Item"])
 
     def _holds(self, write: dict[str, Any], key: str) -> bool:
         condition = write["ConditionExpression"]

@@ -9,13 +9,13 @@ What it leaves out: items, global tables, vector indexes, backups and imports.
 
 from __future__ import annotations
 
-import copy
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from strict_aws import validation as rules
+from strict_aws.copies import copied
 from strict_aws.faults import ServiceError
 from strict_aws.settings import TableSettings
 from strict_aws.state import DAY, HOUR, IN_USE, Index, Table, Throughput, Units, iso, stamp
@@ -49,7 +49,7 @@ class TableModel(TableSettings):
                 "": (table.insights.status, table.insights.mode),
                 **{i.name: (i.insights.status, i.insights.mode) for i in table.indexes.values()},
             },
-            "Destinations": copy.deepcopy(table.destinations),
+            "Destinations": copied(table.destinations),
         }
 
     def set_status(self, name: str, status: str) -> None:
@@ -71,7 +71,7 @@ class TableModel(TableSettings):
             missing = f"Requested resource not found: Table: {table.name} not found"
             raise ServiceError("ResourceNotFoundException", missing)
         late = table.before and self._now() < table.before_until
-        return {"Table": copy.deepcopy(table.before) if late else self._described(table)}
+        return {"Table": copied(table.before) if late else self._described(table)}
 
     def list_tables(self, _: dict[str, Any]) -> dict[str, Any]:
         self.settle()
@@ -118,7 +118,7 @@ class TableModel(TableSettings):
         if table.stream_label:
             described["LatestStreamLabel"] = table.stream_label
             described["LatestStreamArn"] = f"{table.arn}/stream/{table.stream_label}"
-        return copy.deepcopy(described)
+        return copied(described)
 
     def _described_index(self, table: Table, index: Index) -> dict[str, Any]:
         described = {

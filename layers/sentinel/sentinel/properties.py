@@ -229,20 +229,25 @@ def type_faults(schema: TableSchema) -> Iterator[str]:
 def _written(value: Any) -> Any:
     """A value as a template would declare it, without what is not declared."""
     if isinstance(value, Struct):
-        inner = {f.encode_name: getattr(value, f.name) for f in msgspec.structs.fields(value)}
+        inner = {encoded: getattr(value, name) for encoded, name in _names(value)}
         return {name: _written(each) for name, each in inner.items() if each is not None}
     return [_written(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _names(value: Struct) -> Iterator[tuple[str, str]]:
+    """(name as declared, name here) of each field; `structs.fields` would resolve all types as well, each time."""
+    return zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
 
 
 def _nothing(given: Any, made: Any, place: str) -> Iterator[str]:
     """Where, inside of a property, a field is given with no value: msgspec reads null, and "null", as not given."""
     if isinstance(made, Struct):
-        for each in msgspec.structs.fields(made):
-            name, inner = each.encode_name, getattr(made, each.name)
-            if name in given and inner is None:
-                yield f"{place}.{name}"
-            elif name in given:
-                yield from _nothing(given[name], inner, f"{place}.{name}")
+        for encoded, name in _names(made):
+            inner = getattr(made, name)
+            if encoded in given and inner is None:
+                yield f"{place}.{encoded}"
+            elif encoded in given:
+                yield from _nothing(given[encoded], inner, f"{place}.{encoded}")
     elif isinstance(made, list | tuple) and isinstance(given, list):
         for number, (one, other) in enumerate(zip(given, made, strict=False)):
             yield from _nothing(one, other, f"{place}[{number}]")
