@@ -31,6 +31,9 @@ DEATHS = ("dies before", "dies after")
 LATE = "dies, and the call takes effect late"
 READ_TIMEOUT = 18.0
 POLL_RETRY = 60.0  # seconds until Lambda invokes a poll again that has died
+# When Lambda delivers an event again at the latest, whose invocation has died. CloudFormation itself waits for an hour;
+# a copy of what was answered may come much later.
+EVENT_RETRY = 600.0
 LONGEST_RUN = 3 * 3600.0
 TOKEN = re.compile(r"[\w ]+~\d+")
 
@@ -142,12 +145,11 @@ class Execution:
         """Lets time pass until somebody is ready; False where nothing happens any more."""
         self._current = None
         until = self._clock() + LONGEST_RUN
-        if self._clock.run(until=until, done=lambda: any(i.state == "ready" for i in self._invocations)):
+        if self._clock.run(until=until, done=lambda: any(map(self._may_run, self._invocations))):
             return True
         postponed = [i for i in self._invocations if i.state == "postponed"]
         begun = {i.request for i in self._invocations if i.thread}
-        again = any(i.again for i in postponed)  # what died is delivered again, however late
-        if "A" in begun and "B" not in begun and "A" not in self.monitor.answers and not again:
+        if "A" in begun and "B" not in begun and "A" not in self.monitor.answers:
             self.monitor.wrong.append("A is waited for, and nothing goes on")
         for each in postponed:
             each.state = "waiting"
@@ -159,7 +161,7 @@ class Execution:
         """Who runs next; None where time is to pass."""
         current = self._current
         ready = [i for i in self._invocations if i.state == "ready"]
-        free = [i for i in self._invocations if i.state == "waiting" and self._may_begin(i)]
+        free = [i for i in self._invocations if i.state == "waiting" and self._may_run(i)]
         late = [i for i in self._invocations if i.state == "postponed"] if current in ready else []
         free += late  # by a switch
         # Copies of one event are alike as long as they have not begun.
@@ -185,13 +187,25 @@ class Execution:
         if not others:
             return None
         options = list(others)
-        if not ready and self._branching and (self._asleep() or self._region.rules.rules):
+        in_time = [i for i in others.values() if not i.wakes]  # what was late once comes now
+        if in_time and not ready and self._branching and (self._asleep() or self._region.rules.rules):
             options.append(LATER)
         taken = self._take(options, None)
         if taken == LATER:
-            for each in others.values():
-                each.state = "postponed"
-        return others.get(taken)
+            for each in in_time:
+                self._postpone(each)
+            return self._choose()
+        return others[taken]
+
+    def _postpone(self, invocation: Invocation) -> None:
+        def comes() -> None:
+            if invocation.state == "postponed":
+                invocation.state = "waiting"
+
+        invocation.state = "postponed"
+        if invocation.again:
+            invocation.wakes = self._clock() + EVENT_RETRY
+            self._clock.at(invocation.wakes, comes)
 
     def _take(self, options: list[str], current: Invocation | None) -> str:
         number = len(self.points)
@@ -245,6 +259,9 @@ class Execution:
     def _may_begin(self, invocation: Invocation) -> bool:
         """Whether CloudFormation has sent it: the second request after the answer to the first, or when it cancels."""
         return invocation.request != "B" or self._scenario.cancels or "A" in self.monitor.answers
+
+    def _may_run(self, invocation: Invocation) -> bool:
+        return invocation.state == "ready" or (invocation.state == "waiting" and self._may_begin(invocation))
 
     def _asleep(self) -> bool:
         return any(i.state == "asleep" for i in self._invocations)

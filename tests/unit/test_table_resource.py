@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from lifecycle import LIFE
@@ -306,6 +307,37 @@ def test_a_function_that_dies_at_any_point_is_gone_on_from(nth: int, before: boo
         cfn.rest()
         cfn.aws.faults.clear()
         cfn.aws.assert_converged(CHANGE, owner=owner(cfn))
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("operation", ["PutRule", "PutTargets"])
+def test_a_function_that_dies_while_it_makes_the_rule_leaves_none(operation: str, before: bool) -> None:
+    """The event comes again when the build has ended, and needs no rule any more."""
+    with Deployment(timing=Timing(backfilling=40.0), inline=10.0) as cfn:
+        cfn.deploy(declare())
+        cfn.aws.faults.on(operation, nth=1, error="die", before=before)
+        assert cfn.deploy(declare(FOUR[0])).complete
+        cfn.rest()
+        assert cfn.aws.rules.rules == {}
+
+
+@pytest.mark.parametrize("operation", ["RemoveTargets", "DeleteRule"])
+def test_a_poll_that_dies_while_it_removes_its_rule_leaves_none(slow: Deployment, operation: str) -> None:
+    slow.deploy(declare())
+    slow.aws.faults.on(operation, nth=1, error="die")
+    assert slow.deploy(declare(FOUR[0])).complete
+    slow.rest()
+    assert slow.aws.rules.rules == {}
+
+
+def test_a_late_copy_of_the_event_does_not_end_a_detached_build(slow: Deployment) -> None:
+    slow.deploy(declare())
+    assert slow.deploy(declare(FOUR[0], **DETACHED)).complete
+    request = slow.cloudformation.requests[-1]
+    request.deliveries += 1
+    slow.cloudformation._invoke(request.event)
+    slow.rest()
+    assert slow.aws.indexes() == {"gsi-a": "ACTIVE"}
 
 
 def owner(cfn: Deployment) -> Owner:
@@ -612,6 +644,10 @@ def test_a_detached_build_gives_up_after_a_day_and_says_so() -> None:
     with Deployment(timing=Timing(backfilling=3 * 86400.0)) as cfn:
         cfn.deploy(declare())
         assert cfn.deploy(declare(FOUR[0], **DETACHED)).complete
+        with patch.object(cfn.aws.rules, "deliver", lambda *_: None):  # each of the day's polls finds the same
+            cfn.aws.clock.sleep(23 * HOUR)
+        cfn.aws.clock.sleep(HOUR / 2)
+        assert not [line for line in cfn.lines if "the rest of the work" in line]
         cfn.rest()
         assert [line for line in cfn.lines if "the rest of the work has not ended within a day" in line]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.loaders import create_loader
+from cloudformation import LAMBDA_RETRIES_AFTER
 from engines import ROOT
 from sentinel_sam.documents import parse
 
@@ -125,6 +126,13 @@ def test_cloudformation_waits_longer_than_the_provisioner() -> None:
     assert all(int(t["Properties"]["ServiceTimeout"]) > longest for t in of_type("Custom::DynamoDBTable").values())
     function = TEMPLATE["Resources"]["TableProvisionerFunction"]["Properties"]
     assert int(function["Timeout"]) > int(TEMPLATE["Parameters"]["InlineWaitSeconds"]["MaxValue"])
+
+
+def test_a_poll_that_dies_comes_again_as_the_model_of_lambda_has_it() -> None:
+    """Else one that dies while it removes its rule would leave a rule without a target, which nobody removes."""
+    config = TEMPLATE["Resources"]["TableProvisionerPollsConfig"]["Properties"]
+    assert int(config["MaximumRetryAttempts"]) == len(LAMBDA_RETRIES_AFTER)
+    assert int(config["MaximumEventAgeInSeconds"]) > sum(LAMBDA_RETRIES_AFTER)
 
 
 EVENTS = {
