@@ -379,7 +379,7 @@ class TableResource:
             reason = f"TABLE_CONFLICT: {hold.request.table} was taken over by another resource."
             return self._recorded(claimed, self._body(claimed, "SUCCESS" if ends_well else "FAILED", reason))
         if why == "missing":
-            # The ledger was emptied meanwhile: Lambda delivers the event again, and it begins anew.
+            # The ledger was emptied meanwhile: Lambda delivers the event again, and the next delivery starts over.
             raise ServiceUnavailable("The ledger has no record of this request any more.", "It is tried again.")
         if why == "handed on":
             return GoesOn()  # the rule stays: the other worker may need it, and a poll after its answer removes it

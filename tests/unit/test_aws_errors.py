@@ -312,7 +312,7 @@ ELSEWHERE: list[tuple[str, str, str, int, Verdict, type[SentinelError], str]] = 
     ("events:PutRule", "LimitExceededException", "The requested resource exceeds the maximum number allowed.", 400,
      FATAL, OperationRefused, "rules of the default event bus"),
     ("events:PutTargets", "ResourceNotFoundException", "Rule r does not exist on EventBus default.", 400, RETRY,
-     OperationRefused, "makes it anew"),
+     OperationRefused, "to create it"),
     ("events:PutRule", "InternalException", "", 500, RETRY, ServiceUnavailable, "EventBridge failed"),
     ("events:PutRule", "InternalFailure", "", 500, RETRY, ServiceUnavailable, "EventBridge failed"),
     ("events:PutRule", "SomethingNew", "", 503, RETRY, ServiceUnavailable, "EventBridge failed"),

@@ -157,7 +157,9 @@ def test_an_adopted_table_keeps_what_the_template_does_not_declare(aws: World) -
 
 
 @pytest.mark.parametrize("status", ["DELETING", None])
-def test_a_table_that_somebody_deletes_meanwhile_is_told_and_not_made_anew(aws: World, status: str | None) -> None:
+def test_a_table_that_somebody_deletes_meanwhile_is_reported_and_not_created_again(
+    aws: World, status: str | None
+) -> None:
     aws.deploy(START)
 
     def delete() -> None:
@@ -168,8 +170,8 @@ def test_a_table_that_somebody_deletes_meanwhile_is_told_and_not_made_anew(aws: 
         aws.run(CHANGE, START)
     what = "is being deleted" if status else "vanished"
     assert str(caught.value) == (
-        f"TABLE_NOT_FOUND: orders {what} while it was made as declared: somebody deleted it. Deploy again: it is"
-        " made anew, without its items."
+        f"TABLE_NOT_FOUND: orders {what} while it was made as declared: somebody deleted it. Deploy again to"
+        " create the table; its items are lost."
     )
     assert len(aws.journal.of("CreateTable")) == 1
 

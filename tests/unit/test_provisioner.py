@@ -309,7 +309,8 @@ def test_a_plan_on_a_table_being_created_or_deleted_says_that_it_waits(aws: Worl
     aws.somebody().delete_table(TableName=NAME)
     plan = aws.provisioner().plan(NO_TTL)
     assert plan.would_create
-    assert plan.assumes == ["sentinel-requests is being deleted; the deploy waits for that, then makes it anew"]
+    [assumed] = plan.assumes
+    assert assumed == "sentinel-requests is being deleted; the deploy waits until it is gone, then creates it again"
 
 
 def test_a_plan_without_an_owner_assumes_that_of_the_table(aws: World) -> None:

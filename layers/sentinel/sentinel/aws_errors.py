@@ -359,7 +359,7 @@ EVENTS_RULES: tuple[Rule, ...] = (
         "",
         Verdict.RETRY,
         OperationRefused,
-        "The rule is gone: deploy again, which makes it anew.",
+        "The rule is gone. Deploy again to create it.",
     ),
     Rule(
         f"InternalException|{SERVER_FAULT}",
@@ -531,12 +531,12 @@ def from_aws(error: BaseException, operation: str, table: str) -> SentinelError:
     service = prefix if prefix in SERVICES else "dynamodb"
     _, kind, suggestion = classify(error, service, of_items=operation in ITEM_OPERATIONS)
     if isinstance(error, ClientError):
-        said = str(error.response.get("Error", {}).get("Message") or aws_code(error))
+        message = str(error.response.get("Error", {}).get("Message") or aws_code(error))
     elif isinstance(error, BotoCoreError):
-        said = str(error)
+        message = str(error)
     else:
-        said = f"{type(error).__name__}: {error}"
-    said = said.strip().rstrip(".")
+        message = f"{type(error).__name__}: {error}"
+    message = message.strip().rstrip(".")
     return kind(
-        f"{operation} on {table}: {said}.", suggestion, operation=operation, table=table, aws_code=aws_code(error)
+        f"{operation} on {table}: {message}.", suggestion, operation=operation, table=table, aws_code=aws_code(error)
     )

@@ -187,7 +187,7 @@ class Feature[D, F]:
         return three_way(self.declared(goal.schema), [self.declared(each) for each in goal.traces], self.default)
 
     def changed(self, goal: Goal) -> bool:
-        """Whether this deploy declares it differently from what was applied last; a Create declares all anew."""
+        """Whether this deploy declares it differently from what was applied last; true on a Create."""
         return goal.applied is None or self.declared(goal.schema) != self.declared(goal.applied)
 
     def may_be_put_off(self, goal: Goal) -> bool:

@@ -90,8 +90,8 @@ class TableName(Struct, omit_defaults=True):
 
     `token` is the worker's, `busy_until` the moment after which its last call cannot take effect any more. `table_id`
     is the table's identity, `created` the request that made it (empty: adopted); `created` without `table_id`: a create
-    was begun, and its answer is not known. `built` and `rebuilt` are names of indexes: made by this resource, and made
-    anew by it where they had been somebody else's. `last` is the request that wrote last.
+    was begun, and its answer is not known. `built` names the indexes that this resource created, and `rebuilt` those
+    that it replaced, which somebody else had created. `last` is the request that wrote last.
     """
 
     owner: str

@@ -91,7 +91,8 @@ class TableProvisioner(TableApi):
         schema = goal.schema
         table = Look(self, patience=PLAN_PATIENCE).at(goal)
         if table and table.status == "DELETING":
-            assumes += (f"{schema.table_name} is being deleted; the deploy waits for that, then makes it anew",)
+            what = f"{schema.table_name} is being deleted"
+            assumes += (f"{what}; the deploy waits until it is gone, then creates it again",)
             table = None
         if table and goal.label:
             found = identify(table, name, goal.label, knows_resource=knows_resource)

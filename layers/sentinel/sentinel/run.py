@@ -186,7 +186,7 @@ class Doubt:
             return GONE
         raise TableNotFound(
             f"{name} {'is being deleted' if table else 'vanished'} while it was made as declared: somebody deleted it.",
-            "Deploy again: it is made anew, without its items.",
+            "Deploy again to create the table; its items are lost.",
             table=name,
         )
 

@@ -431,10 +431,10 @@ class RecordStore[R: Record]:
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(TableName=self.table_name, **parameters)
         except ClientError as error:
-            said: Any = error.response
-            if said.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+            refused: Any = error.response
+            if refused.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                 raise ConditionFailed(
-                    said.get("Item"), resent=said["ResponseMetadata"].get("RetryAttempts", 0) > 0
+                    refused.get("Item"), resent=refused["ResponseMetadata"].get("RetryAttempts", 0) > 0
                 ) from None
             raise self._translated(error, operation) from error
         except BotoCoreError as error:

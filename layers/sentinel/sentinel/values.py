@@ -93,19 +93,19 @@ def fault(name: str, kind: Any, error: msgspec.ValidationError, value: object) -
 
     The message never contains the value.
     """
-    said = str(error)
-    if "matching regex" in said and isinstance(value, str):
-        return f"{name}: {_unseen(said, value)}"
-    if "Invalid enum value" in said:
+    message = str(error)
+    if "matching regex" in message and isinstance(value, str):
+        return f"{name}: {_unseen(message, value)}"
+    if "Invalid enum value" in message:
         return f"{name}: must be one of {', '.join(get_args(kind))}"
-    return f"{name}: {said}".replace("`", "")
+    return f"{name}: {message}".replace("`", "")
 
 
-def _unseen(said: str, value: str) -> str:
-    """Why a text does not match the pattern that `said` quotes."""
-    if _ID in said:
+def _unseen(message: str, value: str) -> str:
+    """Why a text does not match the pattern that `message` quotes."""
+    if _ID in message:
         return "must be 16 lowercase hex digits"
-    unseen = next(unseen for pattern, unseen in _UNSEEN_IN.items() if repr(pattern) in said)
+    unseen = next(unseen for pattern, unseen in _UNSEEN_IN.items() if repr(pattern) in message)
     if found := re.search(unseen, value):
         return (
             f"the character at {found.start()} is U+{ord(found[0]):04X};"
