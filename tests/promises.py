@@ -235,7 +235,7 @@ class Faults:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("schema", "fault"), list(self.rows.values()), ids=list(self.rows))
 
-    def test_a_fault_is_told_with_its_path(self, schema: TableSchema, fault: str) -> None:
+    def test_a_fault_is_reported_with_its_path(self, schema: TableSchema, fault: str) -> None:
         with pytest.raises(InvalidSchema) as caught:
             schema.validate()
         faults = caught.value.context["faults"]

@@ -183,7 +183,7 @@ def test_the_last_event_is_the_newest_whatever_its_status(
     assert store.last("profile", "prod") == newest
 
 
-def test_an_active_event_that_cannot_be_read_is_told_and_not_overlooked(store: BreakGlassStore, wire: Wire) -> None:
+def test_an_active_event_that_cannot_be_read_is_reported_and_not_overlooked(store: BreakGlassStore, wire: Wire) -> None:
     item = store._form.item(store.create(EVENTS.new()))
     wire.client().put_item(TableName=store.table_name, Item=item | {"duration": {"S": "an hour"}})
     refused(InvalidRequest, "duration", lambda: store.active("alice", "prod"), lambda: store.last("invoker", "alice"))

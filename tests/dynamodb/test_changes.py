@@ -85,7 +85,7 @@ def as_got(table: Table, id: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__struct_fields__ if name not in PRIVATE}
 
 
-def test_a_new_record_is_told_as_get_gives_it(table: Table) -> None:
+def test_a_new_record_is_published_as_get_returns_it(table: Table) -> None:
     made = table.store.create(table.kind.new())
     [detail] = table.details()
     assert (detail["change"], detail["former_status"], detail["status"]) == ("created", None, made.status)
@@ -93,7 +93,7 @@ def test_a_new_record_is_told_as_get_gives_it(table: Table) -> None:
     assert detail["record"] == as_got(table, made.id)
 
 
-def test_a_decision_is_told_with_both_statuses(table: Table) -> None:
+def test_a_decision_is_published_with_both_statuses(table: Table) -> None:
     made = table.store.create(table.kind.new())
     ended = table.kind.end(table.store, made.id, "bob")
     _, detail = table.details()
@@ -114,13 +114,13 @@ def test_an_approval_by_another_application_says_when_the_access_ends(dynamodb: 
     assert detail["record"]["access_until"] > made.created_at
 
 
-def test_what_leaves_an_open_record_open_is_not_told(table: Table) -> None:
+def test_what_leaves_an_open_record_open_makes_no_event(table: Table) -> None:
     made = table.store.create(table.kind.new())
     table.write(made.id, justification={"S": "Another reason altogether."}, updated_at={"S": "later"})
     assert table.changes() == [("created", None, made.status)]
 
 
-def test_touches_of_a_session_are_not_told(dynamodb: DynamoDBClient) -> None:
+def test_touches_of_a_session_make_no_events(dynamodb: DynamoDBClient) -> None:
     table = Table(SESSIONS, dynamodb)
     id = table.store.create(SESSIONS.new()).id
     for _ in range(3):
@@ -128,7 +128,7 @@ def test_touches_of_a_session_are_not_told(dynamodb: DynamoDBClient) -> None:
     assert table.changes() == [("created", None, "active")]
 
 
-def test_a_change_of_a_decided_record_is_told_as_rewritten(table: Table) -> None:
+def test_a_change_of_a_decided_record_is_published_as_rewritten(table: Table) -> None:
     made = table.store.create(table.kind.new())
     status = table.kind.end(table.store, made.id, "bob").status
     table.write(made.id, profile={"S": "root"})
@@ -136,7 +136,7 @@ def test_a_change_of_a_decided_record_is_told_as_rewritten(table: Table) -> None
     assert table.details()[-1]["record"]["profile"] == "root"
 
 
-def test_a_delete_is_told_with_the_record_that_was_removed(table: Table) -> None:
+def test_a_delete_is_published_with_the_record_that_was_removed(table: Table) -> None:
     made = table.store.create(table.kind.new())
     before = as_got(table, made.id)
     table.client.delete_item(TableName=table.name, Key={"id": {"S": made.id}})
@@ -145,7 +145,7 @@ def test_a_delete_is_told_with_the_record_that_was_removed(table: Table) -> None
     assert (detail["former_status"], detail["record"]) == (made.status, before)
 
 
-def test_a_record_that_leaves_by_its_ttl_is_told_so(table: Table) -> None:
+def test_a_record_that_its_ttl_removes_is_reported_as_expired(table: Table) -> None:
     table.client.update_time_to_live(
         TableName=table.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
     )
@@ -210,7 +210,7 @@ def lived(table: Table) -> Table:
     return table
 
 
-def test_the_mappings_filters_let_through_what_is_told_and_nothing_else(lived: Table) -> None:
+def test_the_mappings_filters_pass_what_becomes_an_event_and_nothing_else(lived: Table) -> None:
     """Held by AWS's own matcher: the embedded engine's does not know `exists` under an absent parent."""
     template = parse((ROOT / "template.yaml").read_text(), "template.yaml")
     filters = template["Resources"][lived.mapping]["Properties"]["FilterCriteria"]["Filters"]
@@ -274,7 +274,7 @@ class Unreliable:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_whatever_fails_all_is_told_and_none_is_lost(
+def test_whatever_fails_all_is_reported_and_none_is_lost(
     lived: Table, changes_function: Callable[..., Any], seed: int
 ) -> None:
     """Under Lambda's rule for partial failures: everything from the lowest one that failed comes again."""

@@ -179,7 +179,9 @@ def test_an_invocation_takes_one_http_request(functions: Functions, wire: Wire, 
 @pytest.mark.parametrize(
     "event", [{}, [], "text", None, 5, {"action": None}, {"action": ["get"]}, {"action": "drop"}, {"action": "\ud800"}]
 )
-def test_an_event_of_no_known_action_is_told_which_there_are(functions: Functions, function: str, event: Any) -> None:
+def test_the_answer_to_an_unknown_action_names_those_that_there_are(
+    functions: Functions, function: str, event: Any
+) -> None:
     with pytest.raises(InvalidEvent, match=r"get, .*list") as told:
         functions(function, event)
     str(told.value).encode()
@@ -237,7 +239,7 @@ def test_actions_of_the_other_side_are_unknown(functions: Functions, wire: Wire)
         ("sessions", {**START, "x" * 1000: 1}, ["xxx… is not known"]),
     ],
 )
-def test_an_event_with_faults_is_told_all_of_them_and_what_is_allowed(
+def test_the_answer_to_an_event_names_all_its_faults_and_what_is_allowed(
     functions: Functions, wire: Wire, function: str, event: Any, told: list[str]
 ) -> None:
     with pytest.raises(InvalidEvent) as error:
@@ -286,7 +288,7 @@ def test_a_value_out_of_bounds_is_an_invalid_request(
         ("sessions", {"action": "list", "by": "status", "value": "open"}, "active, revoked, expired"),
     ],
 )
-def test_a_value_that_is_no_choice_is_told_the_choices(
+def test_the_message_about_a_value_that_is_no_choice_names_the_choices(
     functions: Functions, function: str, event: Any, choices: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=f"must be one of {choices}"):

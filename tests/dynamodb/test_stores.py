@@ -217,7 +217,7 @@ def test_a_record_cannot_begin_ended(store: Any, kind: Kind, wire: Wire) -> None
     assert not wire.sent
 
 
-def test_all_faults_are_told_at_once_and_nothing_is_sent(store: Any, kind: Kind, wire: Wire) -> None:
+def test_all_faults_are_reported_at_once_and_nothing_is_sent(store: Any, kind: Kind, wire: Wire) -> None:
     with pytest.raises(InvalidRequest) as told:
         store.create(kind.new(id="ABC", profile=" ", **{kind.owner: "a\ud800b"}))
     faults: Any = told.value.context["faults"]
@@ -419,7 +419,7 @@ def test_expired_means_from_the_second_of_the_ttl_on(open_store: Any, kind: Kind
         assert kind.end(at, record.id, "bob").status not in (store.open, "expired")
 
 
-def test_each_write_that_took_effect_is_told_and_its_repeats_as_such(open_store: Any, kind: Kind, wire: Wire) -> None:
+def test_each_write_that_took_effect_is_logged_and_its_repeats_as_such(open_store: Any, kind: Kind, wire: Wire) -> None:
     told: list[Write] = []
     store = open_store(kind, audit=told.append)
     record = store.create(kind.new())
@@ -437,7 +437,7 @@ def test_each_write_that_took_effect_is_told_and_its_repeats_as_such(open_store:
     assert len({write.action for write in told}) == 3
 
 
-def test_a_write_whose_answers_are_all_lost_is_told_when_it_is_repeated(
+def test_a_write_whose_answers_are_all_lost_is_reported_when_it_is_repeated(
     open_store: Any, kind: Kind, wire: Wire
 ) -> None:
     told: list[Write] = []
@@ -517,7 +517,7 @@ def test_a_slow_answer_is_waited_for(store: Any, kind: Kind, wire: Wire) -> None
     assert wire.counts() == {"PutItem": 1}
 
 
-def test_a_writer_between_reading_and_writing_is_told(store: Any, kind: Kind, wire: Wire) -> None:
+def test_a_writer_between_reading_and_writing_is_reported(store: Any, kind: Kind, wire: Wire) -> None:
     record = store.get(store.create(kind.new()).id)
     wire.on("UpdateItem", meanwhile(lambda: store.update(store.get(record.id))))
     with pytest.raises(ConcurrentModification):
@@ -601,7 +601,7 @@ def test_an_item_without_a_write_id_or_with_empty_texts_is_ended_in_one_request(
     assert wire.counts() == {"UpdateItem": 1}
 
 
-def test_an_item_that_cannot_be_read_is_told_and_not_hidden(store: Any, kind: Kind, wire: Wire) -> None:
+def test_an_item_that_cannot_be_read_is_reported_and_not_hidden(store: Any, kind: Kind, wire: Wire) -> None:
     good = store.create(kind.new())
     bad = put_raw(wire, store, id={"S": NOBODY}, ttl=None)
     page = store.list_by("profile", "prod")

@@ -32,7 +32,7 @@ def test_every_module_has_bytecode_that_is_never_checked_against_its_source(buil
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_no_bytecode_tells_where_it_was_built(built: Path, part: str) -> None:
+def test_no_bytecode_shows_where_it_was_built(built: Path, part: str) -> None:
     for bytecode in (built / part).rglob("*.pyc"):
         assert str(built).encode() not in bytecode.read_bytes(), bytecode
 

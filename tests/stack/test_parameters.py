@@ -102,7 +102,7 @@ def test_an_empty_prefix_lets_the_provisioner_make_any_table(second: Stack, mini
 
 
 @pytest.mark.usefixtures("second")
-def test_the_alarms_are_there_and_tell_the_topic(ministack: MiniStack, topic: str) -> None:
+def test_the_alarms_are_there_and_notify_the_topic(ministack: MiniStack, topic: str) -> None:
     alarms = ministack.client("cloudwatch").describe_alarms()["MetricAlarms"]
     ours = [alarm for alarm in alarms if alarm["AlarmName"].startswith("second-")]
     assert sorted(alarm["AlarmName"].split("-")[1] for alarm in ours) == [

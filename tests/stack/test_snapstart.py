@@ -81,7 +81,7 @@ def test_without_it_there_is_neither_version_nor_alias(application: Stack, minis
         assert not ministack.client("lambda").list_aliases(FunctionName=name)["Aliases"]
 
 
-def test_the_layer_whose_number_is_told_changes_with_functions_and_template(built: Path) -> None:
+def test_the_layers_version_changes_with_functions_and_template(built: Path) -> None:
     """A version is published when its description changes; the layer is part of that, code is not."""
     sources = [ROOT / "template.yaml", *sorted(ROOT.glob("functions/*/*.py"))]
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

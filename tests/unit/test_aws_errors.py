@@ -335,7 +335,7 @@ ELSEWHERE: list[tuple[str, str, str, int, Verdict, type[SentinelError], str]] = 
     ELSEWHERE,
     ids=[f"{row[0]} {row[1]}" for row in ELSEWHERE],
 )
-def test_what_eventbridge_and_kms_say_is_told_in_their_own_terms(
+def test_what_eventbridge_and_kms_say_is_reported_in_their_own_terms(
     operation: str, code: str, message: str, status: int, verdict: Verdict, kind: type[SentinelError], way_out: str
 ) -> None:
     error = client_error(code, message, status)
@@ -361,7 +361,7 @@ def test_every_rule_of_another_service_is_met_too(service: str, rules: tuple[Rul
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_endpoint_that_cannot_be_reached_is_told_with_its_own_way_out(service: str) -> None:
+def test_an_endpoint_that_cannot_be_reached_is_reported_with_its_own_way_out(service: str) -> None:
     raised = from_aws(EndpointConnectionError(endpoint_url=ENDPOINT), f"{service}:Any", "orders")
     assert type(raised) is ServiceUnavailable
     assert SERVICES[service].name in raised.suggestion
@@ -383,7 +383,7 @@ UNANSWERED: list[tuple[BaseException, Verdict, type[SentinelError]]] = [
 
 
 @pytest.mark.parametrize(("error", "verdict", "kind"), UNANSWERED, ids=[type(row[0]).__name__ for row in UNANSWERED])
-def test_where_no_answer_came_the_cause_is_told(
+def test_where_no_answer_came_the_cause_is_reported(
     error: BaseException, verdict: Verdict, kind: type[SentinelError]
 ) -> None:
     assert classify(error)[:2] == (verdict, kind)
@@ -401,7 +401,7 @@ def test_an_error_has_code_message_suggestion_and_context() -> None:
 
 @pytest.mark.parametrize("operation", sorted(ITEM_OPERATIONS))
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code} {rule.message}"[:60])
-def test_whoever_reads_or_writes_items_is_never_told_to_deploy(rule: Rule, operation: str) -> None:
+def test_no_advice_about_items_says_deploy(rule: Rule, operation: str) -> None:
     said = next((message for code, message, *_ in SAID if _first(code, message) is rule), None)
     assert said is not None, "a row that nothing meets"
     code = next(code for code, message, *_ in SAID if message == said and _first(code, message) is rule)

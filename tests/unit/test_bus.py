@@ -89,7 +89,7 @@ def test_the_first_entry_that_is_not_taken_ends_it(answers: list[Any], failed: N
         ("created", None, ""),
     ],
 )
-def test_a_tables_change_is_told_with_owner_and_steps_and_no_value(change: Any, owner: Any, error: str) -> None:
+def test_a_tables_change_is_published_with_owner_and_steps_and_no_value(change: Any, owner: Any, error: str) -> None:
     client = Client()
     step = SimpleNamespace(action="TagResource", target="team", params={"Tags": "hunter2"}, summary="+ team: hunter2")
     arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/orders"

@@ -221,7 +221,7 @@ def test_a_function_is_polled_each_minute_until_its_rule_is_gone(aws: FakeAWS) -
     assert [i.poll for i in cloudformation.invocations] == [False, True, True, True]
 
 
-def test_a_rule_that_stays_is_told(aws: FakeAWS) -> None:
+def test_a_rule_that_stays_is_reported(aws: FakeAWS) -> None:
     cloudformation = poller(aws, 1)
     aws.faults.always("RemoveTargets", error="denied")
     cloudformation.stack().deploy({"Table": {"TableName": "orders"}})
@@ -267,7 +267,7 @@ def test_what_dies_or_fails_is_delivered_again_twice_in_a_new_environment_if_it_
     assert len(starts) == (3 if error == "die" else 1)
 
 
-def test_silence_is_a_breach_told_when_cloudformation_gives_up(aws: FakeAWS) -> None:
+def test_a_missing_answer_is_a_breach_once_cloudformation_gives_up(aws: FakeAWS) -> None:
     cloudformation = simulate(aws, lambda *_: None)
     start = aws.clock()
     with pytest.raises(ProtocolViolated, match="Create of Table: no answer in 600 s"):

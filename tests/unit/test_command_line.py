@@ -222,7 +222,7 @@ def test_an_endpoint_out_of_reach_exits_with_4(run: Callable[..., Result]) -> No
     assert "example.org" in done.stderr
 
 
-def test_another_stack_than_sentinels_is_told() -> None:
+def test_another_stack_than_sentinels_is_reported() -> None:
     cloud = Cloud()
     done = CliRunner().invoke(main, ["show", "a1"], obj=stack.Stack("orders-stack", client=cloud))
     assert done.exit_code == 4
@@ -306,7 +306,7 @@ def test_list_stops_at_its_limit_and_says_that_there_is_more(run: Callable[..., 
     assert "--all" in done.stderr
 
 
-def test_an_item_that_cannot_be_read_is_told(run: Callable[..., Result]) -> None:
+def test_an_item_that_cannot_be_read_is_reported(run: Callable[..., Result]) -> None:
     page = {"requests": [], "cursor": None, "unreadable": [{"id": "x", "reason": "no requester"}]}
     done = run(Cloud(list=page), "list")
     assert done.stdout == "none\n"
@@ -386,7 +386,7 @@ def test_where_nothing_is_managed_there_is_no_drift(run: Callable[..., Result]) 
 @pytest.mark.parametrize(
     ("arguments", "option"), [(["status"], "--stack"), (["plan", "-", "--deployed", "gone"], "--deployed")]
 )
-def test_a_stack_that_is_not_there_is_told_with_the_way_out(
+def test_a_stack_that_is_not_there_is_reported_with_the_way_out(
     run: Callable[..., Result], arguments: list[str], option: str
 ) -> None:
     class Gone(Cloud):

@@ -119,7 +119,7 @@ def test_nothing_is_called_while_an_index_is_updating(aws: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["ARCHIVING", "ARCHIVED", "REPLICATION_NOT_AUTHORIZED"])
-def test_a_status_that_no_waiting_ends_is_told_at_once(aws: World, status: str) -> None:
+def test_a_status_that_no_waiting_ends_is_reported_at_once(aws: World, status: str) -> None:
     aws.deploy(declare())
     aws.tables.set_status("orders", status)
     began = aws.clock()

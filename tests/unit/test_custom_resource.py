@@ -171,7 +171,7 @@ def test_an_answer_says_whose_it_is() -> None:
     }
 
 
-def test_a_fault_of_ours_is_told_by_its_kind_and_place_without_a_value(
+def test_a_fault_of_ours_is_reported_by_its_kind_and_place_without_a_value(
     cfn: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:

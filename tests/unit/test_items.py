@@ -108,7 +108,7 @@ def test_an_item_of_another_writer_is_read(changes: dict[str, Any], field: str, 
         ({"ttl": {"S": "soon"}}, "ttl is missing or not of type N"),
     ],
 )
-def test_an_item_that_is_no_record_is_told_with_its_fault(changes: dict[str, Any], reason: str) -> None:
+def test_an_item_that_is_no_record_is_reported_with_its_fault(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(Unreadable) as told:
         FORMS["requests"].record(_stored(**changes), BEFORE_ALL)
     assert str(told.value) == reason

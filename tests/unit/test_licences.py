@@ -79,6 +79,6 @@ def test_the_page_says_what_the_installed_packages_say() -> None:
     assert wrong == set(), "run: make licences"
 
 
-def test_the_audit_that_security_tells_takes_every_list_that_is_shipped() -> None:
+def test_the_audit_in_security_md_takes_every_list_that_is_shipped() -> None:
     [command] = re.findall(r"`(pip-audit .*)`", (ROOT / "SECURITY.md").read_text())
     assert [f"-r {path.relative_to(ROOT)}" for path in SHIPPED] == re.findall(r"-r \S+", command)

@@ -30,7 +30,7 @@ def test_a_first_deploy_survives_rights_that_are_denied_at_first(cfn: Deployment
 
 
 @pytest.mark.parametrize("operation", ["CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive"])
-def test_a_right_that_is_missing_for_good_is_told_after_a_minute(cfn: Deployment, operation: str) -> None:
+def test_a_right_that_is_missing_for_good_is_reported_after_a_minute(cfn: Deployment, operation: str) -> None:
     cfn.aws.faults.always(operation, error="denied")
     began = cfn.aws.clock()
     ttl = {"AttributeName": "ttl", "Enabled": True}
@@ -40,7 +40,7 @@ def test_a_right_that_is_missing_for_good_is_told_after_a_minute(cfn: Deployment
     assert cfn.aws.clock() - began < RIGHTS_SHOWN_AFTER + 35
 
 
-def test_a_right_that_is_lost_later_is_told_at_once(cfn: Deployment) -> None:
+def test_a_right_that_is_lost_later_is_reported_at_once(cfn: Deployment) -> None:
     cfn.deploy(declare())
     cfn.aws.clock.sleep(3600)
     explicit = "User: u is not authorized to perform: dynamodb:UpdateTable with an explicit deny in a policy"

@@ -154,7 +154,7 @@ def test_a_call_waits_for_what_dynamodb_would_refuse_it_for(state: str) -> None:
         ("the table changes", "tags", "the table is UPDATING"),
     ],
 )
-def test_a_wait_is_told_in_words(state: str, name: str, words: str) -> None:
+def test_a_wait_is_reported_in_words(state: str, name: str, words: str) -> None:
     assert call(name).waits_for(STATES[state]) == words
 
 

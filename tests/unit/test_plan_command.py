@@ -393,7 +393,7 @@ def test_a_change_set_without_changes_has_nothing_to_do() -> None:
         (described(change("Add")), "does not show the properties of Orders"),
     ],
 )
-def test_a_change_set_that_tells_too_little_is_refused(pages: list[dict[str, Any]], said: str) -> None:
+def test_a_change_set_that_shows_too_little_is_refused(pages: list[dict[str, Any]], said: str) -> None:
     cloud, done = plan_change_set(pages)
     assert done.exit_code == 2
     assert said in done.stderr

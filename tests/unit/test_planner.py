@@ -62,14 +62,14 @@ def test_each_deploy_of_a_life_writes_what_its_plan_says(cfn: Deployment) -> Non
         assert plan(cfn, properties).up_to_date
 
 
-def test_what_was_last_applied_is_the_former_declaration_whatever_else_is_told(cfn: Deployment) -> None:
+def test_what_was_last_applied_is_the_former_declaration_whatever_a_caller_gives(cfn: Deployment) -> None:
     deployed(cfn, declare(DeletionProtectionEnabled=True))
     made = plan(cfn, declare(), old_properties=declare())
     assert made.summary == "~ deletion protection  on → off"
     assert made.assumes == []
 
 
-def test_without_the_ledgers_word_old_properties_stand_in_and_a_caller_is_told_what_is_assumed(cfn: Deployment) -> None:
+def test_without_the_ledger_old_properties_are_used_and_the_plan_says_what_it_assumes(cfn: Deployment) -> None:
     cfn.aws.somebody().create_table(**declare(), DeletionProtectionEnabled=True)
     cfn.aws.clock.sleep(HOUR)
     assert "a Create: give old_properties to plan an Update" in plan(cfn, declare()).assumes

@@ -89,7 +89,7 @@ def told(ready: float, *, waiting: tuple[str, float] = ("", 0.0)) -> list[str]:
     return lines
 
 
-def test_a_wait_is_told_when_it_begins_and_once_a_minute() -> None:
+def test_a_wait_is_reported_when_it_begins_and_once_a_minute() -> None:
     lines = told(ready=190.0)
     assert lines[0] == "orders: waiting, index 3 of 3: gsi-status backfilling"
     assert [line.rpartition(", ")[2] for line in lines[1:]] == ["1 min", "2 min", "3 min"]

@@ -277,7 +277,7 @@ BAD: dict[str, tuple[Properties, str]] = {
 
 @pytest.mark.parametrize(("properties", "fault"), BAD.values(), ids=BAD)
 @pytest.mark.parametrize("handed_over", [False, True])
-def test_bad_input_is_told_with_its_place(properties: Properties, fault: str, handed_over: bool) -> None:
+def test_bad_input_is_reported_with_its_place(properties: Properties, fault: str, handed_over: bool) -> None:
     if handed_over:
         if None in properties.values():
             pytest.skip("CloudFormation leaves out what is nothing")
@@ -288,7 +288,7 @@ def test_bad_input_is_told_with_its_place(properties: Properties, fault: str, ha
 @pytest.mark.parametrize(
     ("given", "kind"), [(None, "nothing"), ([], "a list"), ("x", "text"), (5, "a number"), (True, "true or false")]
 )
-def test_what_is_no_object_is_told(given: Any, kind: str) -> None:
+def test_what_is_no_object_is_reported(given: Any, kind: str) -> None:
     assert faults(given) == [f"Properties: an object is expected, {kind} is given"]
 
 

@@ -119,7 +119,7 @@ def goal_of(schema: TableSchema) -> Any:
     return structs.replace(goal(declare(), owner=None), schema=schema)
 
 
-def test_a_failed_ttl_is_told_with_the_arn_and_the_next_run_repairs_it(aws: World) -> None:
+def test_a_failed_ttl_is_reported_with_the_arn_and_the_next_run_repairs_it(aws: World) -> None:
     fault = aws.faults.always("UpdateTimeToLive", error="validation")
     failed = aws.provisioner().create(APPROVAL)
     assert (failed.status, failed.arn) == ("FAILED", ARN)
@@ -214,7 +214,7 @@ def test_bad_declarations_are_refused_before_any_call(aws: World) -> None:
     assert aws.journal == []
 
 
-def test_a_table_of_another_key_is_told_and_left_alone(aws: World) -> None:
+def test_a_table_of_another_key_is_reported_and_left_alone(aws: World) -> None:
     aws.deploy(declare(key=("tenant",)), owner=None)
     seen = len(aws.journal)
     result = aws.provisioner().create_as(goal(declare(key=("id",)), owner=None))

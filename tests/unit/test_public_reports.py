@@ -32,7 +32,9 @@ def policy(principal: object = ROOT, **more: Any) -> dict[str, Any]:
     [policy(Id="readers"), policy(["123456789012", ROOT]), policy("123456789012"), policy([ROOT])],
     ids=["an Id is kept", "two names of one principal", "an account's number", "a list of one"],
 )
-def test_a_policy_that_the_service_tells_in_other_words_is_written_once(aws: World, declared: dict[str, Any]) -> None:
+def test_a_policy_that_the_service_returns_in_another_form_is_written_once(
+    aws: World, declared: dict[str, Any]
+) -> None:
     aws.deploy(declare(**declared))
     aws.clock.sleep(3600)
     wrote = len(aws.journal.writes())
@@ -102,7 +104,7 @@ def test_a_deploy_of_many_steps_reads_a_setting_no_more_often_than_the_service_a
     assert {call.error for call in aws.journal[begun:]} == {""}
 
 
-def test_an_archived_table_is_told_at_once_by_plan_and_deploy(aws: World) -> None:
+def test_an_archived_table_is_reported_at_once_by_plan_and_deploy(aws: World) -> None:
     aws.deploy(declare())
     aws.tables.set_status("orders", "ARCHIVED")
     changed, began = declare(DeletionProtectionEnabled=True), aws.clock()

@@ -197,7 +197,7 @@ FAULTS: dict[str, tuple[TableSchema, str]] = {
 
 
 @pytest.mark.parametrize(("schema", "fault"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_is_told_with_its_path(schema: TableSchema, fault: str) -> None:
+def test_a_fault_is_reported_with_its_path(schema: TableSchema, fault: str) -> None:
     with pytest.raises(InvalidSchema) as caught:
         schema.validate()
     faults = caught.value.context["faults"]

@@ -123,7 +123,7 @@ def test_an_answer_goes_through_the_proxy_unless_the_host_is_excepted(
         assert len(asked) == 1
 
 
-def test_a_proxy_that_is_no_url_is_told_without_its_password(
+def test_a_proxy_that_is_no_url_is_reported_without_its_password(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket, told = Bucket(authority, [200]), list[str]()
@@ -136,7 +136,7 @@ def test_a_proxy_that_is_no_url_is_told_without_its_password(
 
 
 @pytest.mark.parametrize("content", [None, "no certificate at all"])
-def test_a_bundle_that_cannot_be_read_is_told_and_botocores_is_taken(
+def test_a_bundle_that_cannot_be_read_is_reported_and_botocores_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
 ) -> None:
     bundle, told = tmp_path / "bundle.pem", list[str]()

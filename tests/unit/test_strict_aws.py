@@ -969,7 +969,7 @@ def test_a_process_dies_at_a_call_past_every_handler(aws: FakeAWS) -> None:
     assert aws.tables.truth("orders")
 
 
-def test_somebody_else_works_under_the_same_rules_and_is_told_apart(aws: FakeAWS) -> None:
+def test_somebody_else_works_under_the_same_rules_and_is_recorded_as_another(aws: FakeAWS) -> None:
     make(aws)
     aws.faults.always("UpdateTable", error="denied")
     add(aws.somebody(), "theirs", "a")

@@ -12,7 +12,7 @@ def told(cfn: Deployment) -> list[tuple[str, str, list[str]]]:
     return [(t["change"], t["table"], [step.action for step in t.get("steps", ())]) for t in cfn.published]
 
 
-def test_a_tables_life_is_told_with_its_owner_and_steps() -> None:
+def test_a_tables_life_is_published_with_its_owner_and_steps() -> None:
     with Deployment() as cfn:
         tagged = declare(Tags=[{"Key": "team", "Value": SECRET}])
         cfn.deploy(declare())
@@ -27,7 +27,7 @@ def test_a_tables_life_is_told_with_its_owner_and_steps() -> None:
         assert len({t["change_id"] for t in cfn.published}) == 2
 
 
-def test_a_refused_declaration_is_told_by_its_errors_code_alone() -> None:
+def test_a_refused_declaration_is_reported_by_its_errors_code_alone() -> None:
     with Deployment() as cfn:
         cfn.deploy(declare())
         cfn.deploy(declare(index("gsi-a"), BillingMode=SECRET))

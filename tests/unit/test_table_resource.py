@@ -131,7 +131,7 @@ def test_builds_that_outlast_the_first_invocation_are_polled_to_their_end(slow: 
     slow.rest()
 
 
-def test_a_created_table_is_told_as_created_by_the_poll_that_ends_it() -> None:
+def test_a_created_table_is_published_as_created_by_the_poll_that_ends_it() -> None:
     with Deployment(timing=Timing(creating_indexes=700.0)) as cfn:
         assert cfn.deploy(declare(FOUR[0], **TAGS)).complete
         assert data(cfn)["Status"] == "CREATED"
@@ -139,7 +139,7 @@ def test_a_created_table_is_told_as_created_by_the_poll_that_ends_it() -> None:
         cfn.rest()
 
 
-def test_the_log_tells_the_story_of_a_deploy_with_its_progress(slow: Deployment) -> None:
+def test_the_log_shows_a_deploy_with_its_progress(slow: Deployment) -> None:
     slow.deploy(declare(FOUR[0]))
     slow.deploy(declare(*FOUR[:3]))
     lines = [line for line in slow.lines if "index" in line or "polls" in line]
@@ -209,7 +209,7 @@ def test_faults_of_a_few_minutes_end_no_poll(slow: Deployment) -> None:
     slow.rest()
 
 
-def test_a_table_that_somebody_deletes_while_it_is_polled_is_told_and_made_anew_with_all_it_had(
+def test_a_table_that_somebody_deletes_while_it_is_polled_is_reported_and_created_again_by_the_next_deploy(
     slow: Deployment,
 ) -> None:
     before = declare(FOUR[0], **TAGS, **INSIGHTS, **DELETE)

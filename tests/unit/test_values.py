@@ -64,7 +64,7 @@ def test_no_character_that_cannot_be_seen_is_taken() -> None:
         (None, "Expected str, got null"),
     ],
 )
-def test_a_name_that_is_none_is_told_why(value: Any, told: str) -> None:
+def test_the_message_about_a_wrong_name_says_why(value: Any, told: str) -> None:
     [fault] = BOUNDS.faults({"name": value})
     assert fault.startswith("name: ")
     assert told in fault
@@ -84,7 +84,7 @@ def test_an_emoji_may_stand_in_a_text() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0123456789abcdef\n", "0123456789ABCDEF", "0123456789abcde"])
-def test_an_id_is_told_its_form(value: str) -> None:
+def test_a_wrong_id_gets_its_form_in_the_message(value: str) -> None:
     [fault] = BOUNDS.faults({"id": value})
     assert fault.startswith("id: ")
 

@@ -122,7 +122,7 @@ def test_an_alias_that_may_not_be_resolved_is_an_error_that_names_the_right(aws:
         aws.run(declare(**sse("alias/orders")))
 
 
-def test_the_accounts_own_key_needs_no_right_to_be_told(aws: World) -> None:
+def test_the_accounts_own_key_needs_no_further_right(aws: World) -> None:
     aws.deploy(declare(**sse()))
     aws.faults.always("DescribeKey", error="denied")
     assert aws.run(declare(**sse())).status == "EXISTS"

@@ -69,7 +69,7 @@ FAILED = (
 
 
 @pytest.mark.parametrize(("place", "named"), [("orders", "the table"), ("gsi-a", "gsi-a")])
-def test_insights_that_fail_are_told_in_log_and_plan_and_not_enabled_by_every_deploy(
+def test_insights_that_fail_are_reported_in_log_and_plan_and_not_enabled_by_every_deploy(
     aws: World, place: str, named: str
 ) -> None:
     aws.tables.bad_insights.add(place)

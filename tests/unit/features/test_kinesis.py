@@ -90,7 +90,7 @@ def test_a_change_that_is_under_way_counts_as_made(status: str, on: bool) -> Non
     assert reasons == (failed if status == "ENABLE_FAILED" else [])
 
 
-def test_a_kinesis_stream_that_dynamodb_cannot_reach_is_told(aws: World) -> None:
+def test_a_kinesis_stream_that_dynamodb_cannot_reach_is_reported(aws: World) -> None:
     aws.deploy(declare())
     aws.tables.bad_streams.add(KINESIS)
     with pytest.raises(OperationRefused, match="DynamoDB could not enable"):

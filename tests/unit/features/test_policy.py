@@ -67,7 +67,7 @@ def test_a_policy_is_an_object_or_its_text(document: Any) -> None:
 
 
 @pytest.mark.parametrize("document", ["", "no json", "[]", "5", "null"])
-def test_what_is_no_policy_is_told_with_its_path(document: str) -> None:
+def test_what_is_no_policy_is_reported_with_its_path(document: str) -> None:
     expected = "an object, or text that holds one as JSON, is expected, at most 32 levels deep"
     assert faults(declare(ResourcePolicy={"PolicyDocument": document})) == [
         f"ResourcePolicy.PolicyDocument: {expected}"
