@@ -20,8 +20,9 @@ LEDGER = "sentinel-ledger"
 
 
 @pytest.fixture(scope="session")
-def start(built: Path, dynamodb: DynamoDBClient, dynamodb_endpoint: str) -> Iterator[Callable[[str], LambdaEmulator]]:
-    """Starts the function of a logical id, with the layers and variables that the template gives it."""
+def start(built: Path, dynamodb: DynamoDBClient, dynamodb_endpoint: str) -> Iterator[Callable[..., LambdaEmulator]]:
+    """Starts the function of a logical id, with the layers and variables that the template gives it; events come by
+    its alias, where one is given."""
     template = parse((built / "template.yaml").read_text(), "template.yaml")
     defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
     defaults |= {
@@ -44,11 +45,13 @@ def start(built: Path, dynamodb: DynamoDBClient, dynamodb_endpoint: str) -> Iter
 
     with ExitStack() as stack:
 
-        def started(logical_id: str) -> LambdaEmulator:
-            if logical_id not in running:
+        def started(logical_id: str, alias: str = "") -> LambdaEmulator:
+            name = f"{logical_id}:{alias}" if alias else logical_id
+            if name not in running:
                 layers = [built / layer["Ref"] for layer in template["Globals"]["Function"]["Layers"]]
                 environment = variables(template["Resources"][logical_id]["Properties"])
-                running[logical_id] = stack.enter_context(LambdaEmulator(built / logical_id, layers, environment))
-            return running[logical_id]
+                environment["AWS_LAMBDA_FUNCTION_NAME"] = name  # the emulator makes the ARN of it
+                running[name] = stack.enter_context(LambdaEmulator(built / logical_id, layers, environment))
+            return running[name]
 
         yield started

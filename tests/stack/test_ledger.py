@@ -1,6 +1,6 @@
 """What the provisioner remembers, on a deployed stack: a copy of an earlier event comes late, to whatever environment.
 
-That EventBridge's alias takes nothing but polls is shown on the model: the engine hides by which alias it invokes.
+That EventBridge's alias takes nothing but polls is shown in tests/runtime: this engine hides by which alias it invokes.
 """
 
 from __future__ import annotations
