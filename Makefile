@@ -160,7 +160,9 @@ REPOSITORY_URL ?= $(shell git config remote.origin.url)
 
 .PHONY: clean
 clean: ## remove everything that the other targets made
-	rm -rf .venv .venvs .cache .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venvs .cache .aws-sam .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache cdk.out
+	rm -rf examples/*/cdk.out examples/*/node_modules
+	find . -name __pycache__ -prune -exec rm -r {} +
 
 # ---------------------------------------------------------------- environments
 
