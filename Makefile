@@ -103,7 +103,7 @@ oldest: | uv ## the command line on the oldest Python and with the oldest packag
 	@$(UV) venv --quiet --clear --python 3.12 .venvs/oldest
 	@$(UV) pip install --quiet --resolution lowest-direct --python .venvs/oldest -r requirements/oldest.in -r pyproject.toml
 	@$(UV) pip list --quiet --python .venvs/oldest
-	PYTHONPATH=cli:tests .venvs/oldest/bin/python -m pytest --noconftest -p oldest_click $(OF_THE_COMMAND_LINE)
+	PYTHONPATH=cli:tests .venvs/oldest/bin/python -m pytest --noconftest -p oldest_click --timeout 60 $(OF_THE_COMMAND_LINE)
 
 OF_THE_COMMAND_LINE = $(foreach name,command_line picture plan_command template_values,tests/unit/test_$(name).py)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -91,7 +93,8 @@ def _list(
 
 def _ask(name: str) -> str:
     try:
-        return str(click.prompt(name, err=True))
+        with redirect_stdout(sys.stderr):  # before version 8.2, click prints a part of a prompt to standard output
+            return str(click.prompt(name, err=True))
     except click.Abort:
         raise click.UsageError(f"Missing argument VALUE: give the {name} to list by") from None
 
@@ -238,7 +241,8 @@ def _decide(stack: Stack, action: str, *, id: str, yes: bool, json: bool, **fiel
 
 def _confirm(action: str) -> None:
     try:
-        is_wanted = click.confirm(f"{action.capitalize()} this request?", default=False, err=True)
+        with redirect_stdout(sys.stderr):
+            is_wanted = click.confirm(f"{action.capitalize()} this request?", default=False, err=True)
     except click.Abort:
         raise click.UsageError("The confirmation was not answered; --yes skips it.") from None
     if not is_wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import boto3
 import click
 import pytest
 from sentinel_sam.documents import NotADocument, as_text, parse
@@ -76,6 +77,8 @@ def declared(properties: str, *, head: str = "", given: dict[str, str] | None = 
     [("aws", "amazonaws.com"), ("aws-cn", "amazonaws.com.cn"), ("aws-eusc", "amazonaws.eu"), ("aws-iso", "c2s.ic.gov")],
 )
 def test_the_suffix_is_that_of_the_partition(partition: str, suffix: str) -> None:
+    if partition not in boto3.Session().get_available_partitions():
+        pytest.skip("older than the partition")
     found = declared("{TableName: !Ref AWS::URLSuffix}", given={"AWS::Partition": partition})
     assert found.properties["TableName"] == suffix
 
