@@ -141,7 +141,8 @@ def variants(artifacts: Artifacts, folder: Path) -> Iterator[tuple[str, list[Pat
     whole = artifacts.installed / "botocore"
     yield "bytecode, as `sam build` by itself leaves it", copied("source", bytecode=False), "app.handler"
     models = copied("models")
-    shutil.rmtree(models[-1] / "botocore" / "data")
+    for name in ("data", "items", "reads"):
+        shutil.rmtree(models[-1] / "botocore" / name)
     shutil.copytree(whole / "data", models[-1] / "botocore" / "data")
     yield "trimmed models and endpoints", models, "app.handler"
     authorities = copied("authorities")
