@@ -10,14 +10,14 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import click.testing
 from click import termui
-from click.testing import CliRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class _Later(CliRunner):
+class _Later(click.testing.CliRunner):
     def __init__(self, **options: Any) -> None:
         super().__init__(mix_stderr=False, **options)  # type: ignore[call-arg]  # click 8.2 has no such option, and needs none
 
@@ -39,6 +39,4 @@ def _answer(prompt: str | None = None) -> str:
 
 
 def pytest_configure() -> None:
-    import click.testing  # noqa: PLC0415
-
     click.testing.CliRunner = _Later  # type: ignore[assignment, misc]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +14,7 @@ from sentinel_sam.options import DURATION, answers_json, looks
 from sentinel_sam.stack import REFUSED, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sentinel_sam.stack import Stack
 
@@ -92,11 +92,18 @@ def _list(
 
 
 def _ask(name: str) -> str:
+    with _asking(f"Missing argument VALUE: give the {name} to list by"):
+        return str(click.prompt(name, err=True))
+
+
+@contextmanager
+def _asking(without_answer: str) -> Iterator[None]:
+    """Asks within it, on standard error; an end of the input is wrong usage, with this message."""
     try:
         with redirect_stdout(sys.stderr):  # before version 8.2, click prints a part of a prompt to standard output
-            return str(click.prompt(name, err=True))
+            yield
     except click.Abort:
-        raise click.UsageError(f"Missing argument VALUE: give the {name} to list by") from None
+        raise click.UsageError(without_answer) from None
 
 
 def list_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -240,11 +247,8 @@ def _decide(stack: Stack, action: str, *, id: str, yes: bool, json: bool, **fiel
 
 
 def _confirm(action: str) -> None:
-    try:
-        with redirect_stdout(sys.stderr):
-            is_wanted = click.confirm(f"{action.capitalize()} this request?", default=False, err=True)
-    except click.Abort:
-        raise click.UsageError("The confirmation was not answered; --yes skips it.") from None
+    with _asking("The confirmation was not answered; --yes skips it."):
+        is_wanted = click.confirm(f"{action.capitalize()} this request?", default=False, err=True)
     if not is_wanted:
         raise Refused(f"The request was not decided: you did not {action} it.")
 

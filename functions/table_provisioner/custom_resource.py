@@ -20,7 +20,7 @@ from poll_rule import came_by_alias
 from send_answer import put_answer
 from sentinel.errors import InvalidEvent, ServiceUnavailable
 from sentinel.ledger import resource_key
-from table_resource import Claimed, Done, GoesOn
+from table_resource import Claimed, Done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,8 @@ class CustomResource(CfnResource):
         arn, seconds = context.invoked_function_arn, context.get_remaining_time_in_millis() / 1000
         polls = is_poll(event)
         if polls:
-            begun = self._resource.resume(event["resource"], event["request"], arn, seconds)
+            key, request = event["resource"], event["request"]
+            begun = self._resource.resume(key, request, arn, seconds)
         elif came_by_alias(arn):
             raise InvalidEvent("Not a poll: EventBridge may send nothing else to this alias.")
         elif former_polls.is_one(event):
@@ -86,6 +87,7 @@ class CustomResource(CfnResource):
             return
         else:
             check(event, any_host=self._any_host)
+            key, request = resource_key(event["StackId"], event["LogicalResourceId"]), event["RequestId"]
             begun = self._resource.begin(event, arn, seconds)
         self._raised, self._claimed, self._reaction = None, None, None
         if isinstance(begun, Claimed):
@@ -97,12 +99,9 @@ class CustomResource(CfnResource):
             self._send()
         if self._raised:
             raise self._raised
-        reaction = self._reaction
-        if isinstance(reaction, GoesOn) or (isinstance(reaction, Done) and reaction.rule != "goes"):
-            return
         # The answer goes first: a rule that is gone before it is sent would leave CloudFormation waiting.
-        key = event["resource"] if polls else resource_key(event["StackId"], event["LogicalResourceId"])
-        self._rule.remove(key, event["request"] if polls else event["RequestId"])
+        if self._reaction is None or self._reaction.rule == "goes":
+            self._rule.remove(key, request)
 
     # -------------------------------------------------------------- what crhelper calls
 

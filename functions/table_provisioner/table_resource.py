@@ -57,9 +57,13 @@ class Done(NamedTuple):
 class GoesOn(NamedTuple):
     """The work goes on with the next poll; its rule is there."""
 
+    rule: Literal["stays"] = "stays"
+
 
 class Nothing(NamedTuple):
-    """There is nothing to answer, and nothing goes on: the rule goes, if it is there."""
+    """There is nothing to answer, and nothing goes on."""
+
+    rule: Literal["goes"] = "goes"
 
 
 Reaction = Done | GoesOn | Nothing

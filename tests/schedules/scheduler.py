@@ -161,7 +161,7 @@ class Execution:
         """Who runs next; None where time is to pass."""
         current = self._current
         ready = [i for i in self._invocations if i.state == "ready"]
-        free = [i for i in self._invocations if i.state == "waiting" and self._may_run(i)]
+        free = [i for i in self._invocations if i.state == "waiting" and self._may_begin(i)]
         late = [i for i in self._invocations if i.state == "postponed"] if current in ready else []
         free += late  # by a switch
         # Copies of one event are alike as long as they have not begun.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 from deployment import Stack, delete_stack, deploy, put_stack
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_templates import ALWAYS, DEPLOYED
 from sentinel_sam.commands import main
 from sentinel_sam.stack import CHANGES
 from sentinel_sam.stack import Stack as Commanded
@@ -162,21 +163,13 @@ def templates(draw: st.DrawFn, declared: dict[str, Any], number: int) -> Written
 
     properties = {name: written(value) for name, value in declared.items()}
     table = {"Orders": {"Type": "Custom::DynamoDBTable", "Properties": properties}}
-    always = {"Always": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "a stack needs one"}}}
-    parts = {"Parameters": parameters, "Conditions": CONDITIONS, "Resources": always | table}
+    parts = {"Parameters": parameters, "Conditions": CONDITIONS, "Resources": ALWAYS | table}
     if mappings:
         parts["Mappings"] = {"Values": mappings}
     return Written(parts, given)
 
 
-# Not shrunk: each example is seven deploys.
-@settings(
-    max_examples=5,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@settings(DEPLOYED, max_examples=5)
 @given(data=st.data())
 def test_a_deploy_writes_what_the_plan_shows_and_nothing_where_it_shows_nothing(
     planned: Planned, data: st.DataObject

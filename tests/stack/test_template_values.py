@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from deployment import delete_stack, put_stack
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_templates import ALWAYS, DEPLOYED
 from sentinel_sam.template import Given, declarations, parse
 
 if TYPE_CHECKING:
@@ -132,14 +133,7 @@ class Nothing:
     def ssm_parameter(self, name: str) -> None: ...
 
 
-# Not shrunk: each example is a deploy.
-@settings(
-    max_examples=15,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@settings(DEPLOYED, max_examples=15)
 @given(data=st.data())
 def test_the_command_line_reads_what_a_deploy_gets(ministack: MiniStack, echo: str, data: st.DataObject) -> None:
     tables = data.draw(st.lists(st.tuples(properties, st.sampled_from([None, *CONDITIONS])), min_size=4, max_size=4))
@@ -151,13 +145,12 @@ def test_the_command_line_reads_what_a_deploy_gets(ministack: MiniStack, echo: s
         }
         for number, (each, condition) in enumerate(tables)
     }
-    always = {"Always": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "a stack needs one"}}}
     template = json.dumps(
         {
             "Parameters": PARAMETERS,
             "Mappings": MAPPINGS,
             "Conditions": data.draw(conditions),
-            "Resources": resources | always,
+            "Resources": resources | ALWAYS,
             "Outputs": {
                 name: {
                     "Value": {"Fn::GetAtt": [name, "Properties"]},
